@@ -1,0 +1,9 @@
+//! The write side: commands come in over REST, become events in the log, and are acknowledged once they are effective there.
+//!
+//! # How to add a command
+//!
+//! 1. Add it to the aggregate's `command.rs` and decide it in `decide.rs` (crate `domain`).
+//! 2. Add one file under `http/` with the route: parse, gather facts, [`bus::CommandBus::execute`], answer.
+//! 3. Register the file in `http/mod.rs`; the OpenAPI test names what is missing.
+
+pub mod bus;

@@ -1,0 +1,118 @@
+//! What a command is, whichever aggregate it is for, and what becomes of it.
+
+use std::collections::BTreeSet;
+
+use crate::ids::{CommandHash, CommandId, StreamId, UserId};
+use crate::time::Timestamp;
+use crate::{room, user};
+
+/// What a token allows beyond acting as its own subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scope {
+    /// May act on behalf of others, state `sentAt`, and is exempt from rate limits.
+    pub import: bool,
+    /// May read numbers and envelopes through `/chat/admin`.
+    pub admin: bool,
+    /// A service of ours: may register users on the internal listener.
+    pub service: bool,
+}
+
+/// An imperative request to one stream, which may be refused. Everything `decide` needs that is not in the stream came with it.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The stream it is for.
+    pub stream: StreamId,
+    /// Who asks.
+    pub actor: UserId,
+    /// Its id, scoped to the actor.
+    pub id: CommandId,
+    /// The digest of what it asks for.
+    pub hash: CommandHash,
+    /// W3C trace context to carry into the event.
+    pub traceparent: Option<String>,
+    /// The saga or request that it belongs to; the command's own id where it begins something.
+    pub correlation_id: uuid::Uuid,
+    /// The event or command that caused it, if another one did.
+    pub causation_id: Option<uuid::Uuid>,
+    /// What is asked.
+    pub body: Body,
+}
+
+/// What is asked, by aggregate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Of a user.
+    User(user::Command),
+    /// Of a room.
+    Room(room::Command),
+}
+
+/// Facts of other streams, gathered at the edge from their owners shortly before. Their staleness is at most the edge's cache
+/// time (stated in `docs/protocol.md`); what must hold later too is carried over by a process manager.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Those of the people named by the command who exist and are active.
+    pub active_users: BTreeSet<UserId>,
+}
+
+/// The moment and the person of a decision.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Who asks.
+    pub actor: &'a UserId,
+    /// The decision's time; becomes the event's `ce_time`.
+    pub now: Timestamp,
+}
+
+/// What `decide` yields when it does not refuse: at most one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision<E> {
+    /// This becomes true.
+    Event(E),
+    /// It is true already; nothing is written.
+    AlreadySo,
+}
+
+/// A business "no", by aggregate. It leaves no event, and is decided anew each time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A user refused.
+    #[error(transparent)]
+    User(#[from] user::Refusal),
+    /// A room refused.
+    #[error(transparent)]
+    Room(#[from] room::Refusal),
+}
+
+impl Refusal {
+    /// The stable code: what clients branch on, and what the table of problem codes is made of.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::User(refusal) => refusal.code(),
+            Self::Room(refusal) => refusal.code(),
+        }
+    }
+
+    /// What kind of "no" it is, for the one mapping to HTTP.
+    #[must_use]
+    pub const fn kind(&self) -> RefusalKind {
+        match self {
+            Self::User(refusal) => refusal.kind(),
+            Self::Room(refusal) => refusal.kind(),
+        }
+    }
+}
+
+/// The kinds of "no".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// There is no such thing, or the actor may not know that there is (404).
+    NotFound,
+    /// The actor may not do that (403).
+    Forbidden,
+    /// The state does not allow it (409).
+    Conflict,
+    /// A value is valid in form but not in meaning (422).
+    Invalid,
+}

@@ -1,0 +1,33 @@
+//! What can be asked of a user.
+
+use crate::ids::RoomId;
+use crate::text::{StatusText, UserName};
+use crate::time::Timestamp;
+
+/// A request to one user's stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Come into being. Refused for everybody but the command that did it once the stream exists.
+    Register {
+        /// The display name.
+        user_name: UserName,
+        /// When the person joined, where an import knows better than the clock.
+        registered_at: Option<Timestamp>,
+    },
+    /// Change the display name or the status text; what is `None` stays.
+    ChangeProfile {
+        /// The new display name.
+        user_name: Option<UserName>,
+        /// The new status text.
+        status_text: Option<StatusText>,
+    },
+    /// Mute a room, or hear it again.
+    SetMuted {
+        /// Which room.
+        room: RoomId,
+        /// Whether it is muted from now on.
+        muted: bool,
+    },
+    /// Leave for good.
+    Deactivate,
+}

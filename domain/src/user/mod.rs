@@ -1,0 +1,14 @@
+//! A person: one stream, keyed by the normalised user id.
+
+mod command;
+mod decide;
+mod event;
+mod evolve;
+mod refusal;
+mod state;
+
+pub use command::Command;
+pub use decide::decide;
+pub use event::{Deactivated, Event, MuteChanged, Profile, ProfilePersonal};
+pub use refusal::Refusal;
+pub use state::User;

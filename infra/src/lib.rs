@@ -1,0 +1,9 @@
+//! Infrastructure: ports, each beside its adapters. Only this crate names rdkafka, sqlx and fjall.
+
+pub mod clock;
+pub mod http;
+pub mod log;
+pub mod random;
+pub mod read_model;
+pub mod state_store;
+pub mod tokens;

@@ -1,0 +1,31 @@
+//! Tokens: EdDSA JWTs, signed by auth-api, verified everywhere.
+
+use std::sync::Arc;
+
+use domain::{Scope, Timestamp, UserId};
+use uuid::Uuid;
+
+/// Who calls, as a verified token says.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The person, or the service's own name.
+    pub user: UserId,
+    /// What the token allows beyond acting as that person.
+    pub scope: Scope,
+    /// The session it belongs to; none for service tokens.
+    pub session: Option<Uuid>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The token itself, for forwarding. Never logged: [`Token`] hides it.
+    pub token: Token,
+}
+
+/// A token whose `Debug` hides it.
+#[derive(Clone)]
+pub struct Token(pub Arc<str>);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(hidden)")
+    }
+}
