@@ -108,6 +108,10 @@ pub trait Timeline: Send + Sync + 'static {
     /// One message.
     async fn message(&self, room: RoomId, number: u64, viewer: &UserId) -> Result<Option<MessageView>, Fault>;
 
+    /// Who reacts how to one message, by emoji and then by person: what the live feed needs to tell each reader which reactions are
+    /// their own. At most [`domain::room::REACTIONS_MAX`] rows; none for a message that is deleted or does not exist.
+    async fn reactions(&self, room: RoomId, number: u64) -> Result<Vec<(String, UserId)>, Fault>;
+
     /// Where `user` was mentioned, latest first, after the keyset `before` (sent at in ms, room id, number). Only rooms that the
     /// person is in, and no deleted messages.
     async fn mentions_of(
