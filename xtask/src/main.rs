@@ -1,2 +1,29 @@
-//! Placeholder.
-fn main() {}
+//! Checks and developer tasks, run as `cargo xtask …`.
+//!
+//! Adding a task: write a module with one function that returns `anyhow::Result<()>`, add a variant to [`Task`] and a line to `main`.
+#![expect(clippy::print_stdout, reason = "a command-line tool talks to its user on standard output")]
+
+mod services;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+/// Developer tasks of Sarangbang.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Real Kafka and Postgres on loopback, for tests and a developer's day.
+    Services(services::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Services(arguments) => services::run(arguments),
+    }
+}
