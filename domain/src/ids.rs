@@ -202,9 +202,16 @@ impl FromStr for CommandId {
     }
 }
 
-/// A digest of what a command asks for: the same id with another digest is refused, never executed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// A digest of what a command asks for: the same id with another digest is refused, never executed. Written as 32 hexadecimal
+/// digits in lower case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CommandHash([u8; 16]);
+
+/// It is no digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is 32 hexadecimal digits in lower case")]
+pub struct CommandHashError;
 
 impl CommandHash {
     /// The digest of a command's canonical bytes: the first half of their SHA-256.
@@ -243,14 +250,30 @@ impl fmt::Debug for CommandHash {
     }
 }
 impl FromStr for CommandHash {
-    type Err = std::num::ParseIntError;
+    type Err = CommandHashError;
     fn from_str(raw: &str) -> Result<Self, Self::Err> {
-        u128::from_str_radix(raw, 16).map(|n| Self(n.to_be_bytes()))
+        // Checked first, because the integer parser also takes signs, capitals and fewer digits.
+        if raw.len() != 32 || !raw.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(CommandHashError);
+        }
+        u128::from_str_radix(raw, 16).map(|n| Self(n.to_be_bytes())).map_err(|_| CommandHashError)
+    }
+}
+impl TryFrom<String> for CommandHash {
+    type Error = CommandHashError;
+    fn try_from(raw: String) -> Result<Self, CommandHashError> {
+        raw.parse()
+    }
+}
+impl From<CommandHash> for String {
+    fn from(hash: CommandHash) -> Self {
+        hash.to_string()
     }
 }
 
 /// The id of one stream: the key of its records, and the CloudEvents `subject`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum StreamId {
     /// One person; lives in the `users` topic under the user id.
     User(UserId),

@@ -27,7 +27,7 @@ pub mod user;
 pub mod wire;
 
 pub use acceptance::{Cursor, Epoch, Sequence, Verdict};
-pub use command::{Command, Decision, Refusal, Scope};
+pub use command::{Command, Decision, NotAuthorised, Refusal, Scope};
 pub use envelope::{Envelope, Event, Metadata};
 pub use ids::{CommandHash, CommandId, RoomId, StreamId, UserId};
 pub use time::Timestamp;

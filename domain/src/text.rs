@@ -132,6 +132,19 @@ text!(
     StatusText, STATUS_TEXT_CHARACTERS_MAX, multi_line: false, may_be_empty: true
 );
 
+impl Default for Topic {
+    /// No topic.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+impl Default for StatusText {
+    /// No status.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 /// A reaction: one grapheme cluster that is not plain text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

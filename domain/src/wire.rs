@@ -51,6 +51,7 @@ pub struct Claim {
 
 /// A decoded record.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every entry is an event, and a box would cost an allocation each")]
 pub enum Entry {
     /// Somebody claims the partition.
     Claim {

@@ -1,5 +1,7 @@
 //! What can be asked of a room.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Kind, Number, Role};
 use crate::command::Facts;
 use crate::ids::UserId;
@@ -7,19 +9,23 @@ use crate::text::{Emoji, MessageText, RoomName, Topic};
 use crate::time::Timestamp;
 
 /// A request to one room's stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Command {
     /// Come into being. A direct room that exists already is simply returned.
     Create {
         /// Public, private or direct.
         kind: Kind,
         /// The name; none for a direct room.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<RoomName>,
         /// The topic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         topic: Option<Topic>,
         /// Who is in it from the start, besides the actor.
         members: Vec<UserId>,
         /// When it was made, where an import knows better than the clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         created_at: Option<Timestamp>,
         /// Who of them exists.
         facts: Facts,
@@ -41,6 +47,7 @@ pub enum Command {
         /// Whom.
         users: Vec<UserId>,
         /// When they joined, where an import knows better than the clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         joined_at: Option<Timestamp>,
         /// Who of them exists.
         facts: Facts,
@@ -48,6 +55,7 @@ pub enum Command {
     /// Walk into a public room.
     Join {
         /// When, where an import knows better than the clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         joined_at: Option<Timestamp>,
     },
     /// Walk out.
@@ -69,10 +77,13 @@ pub enum Command {
         /// What.
         text: MessageText,
         /// In reply to which message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<Number>,
         /// Candidates for mentions (`@id` in the text, found at the edge); those who are members become mentions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentions: Vec<UserId>,
         /// When it was said, where an import knows better than the clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         sent_at: Option<Timestamp>,
     },
     /// Say it differently (author).
@@ -82,6 +93,7 @@ pub enum Command {
         /// The new text.
         text: MessageText,
         /// Candidates for mentions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentions: Vec<UserId>,
     },
     /// Unsay it (author, moderator, owner). The number stays.
@@ -114,8 +126,17 @@ impl Command {
             | Self::DeleteMessage { number }
             | Self::AddReaction { number, .. }
             | Self::RemoveReaction { number, .. } => Some(*number),
-            Self::SendMessage { reply_to, .. } => *reply_to,
-            _ => None,
+            // A reply needs only the number of the last message, which the room itself knows.
+            Self::SendMessage { .. }
+            | Self::Create { .. }
+            | Self::Rename { .. }
+            | Self::SetTopic { .. }
+            | Self::Archive
+            | Self::AddMembers { .. }
+            | Self::Join { .. }
+            | Self::Leave
+            | Self::RemoveMember { .. }
+            | Self::ChangeRole { .. } => None,
         }
     }
 }

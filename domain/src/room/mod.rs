@@ -17,7 +17,7 @@ pub use event::{
     MessagePersonal, MessageSent, Reaction, Role, RoomCreated, Status,
 };
 pub use refusal::Refusal;
-pub use state::{Message, Room};
+pub use state::{Content, Message, Room};
 
 /// A message's number in its room, dense from 1.
 pub type Number = u64;
@@ -28,5 +28,7 @@ pub const MEMBERS_MAX: usize = 50_000;
 pub const MEMBERS_ADDED_MAX: usize = 1_000;
 /// The most people one message may mention.
 pub const MENTIONS_MAX: usize = 50;
+/// The most names in one text that are looked up among the members: beyond it, an `@` is plain text.
+pub const MENTION_CANDIDATES_MAX: usize = 4 * MENTIONS_MAX;
 /// The most different reactions, counted once a person, that one message may carry.
 pub const REACTIONS_MAX: usize = 1_000;

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::{Details, Member, MessageFacts, Number};
+use serde::{Deserialize, Serialize};
+
+use super::{Details, Member, MessageFacts, MessagePersonal, Number};
 use crate::envelope::Version;
 use crate::ids::UserId;
-use crate::text::Emoji;
+use crate::text::{Emoji, MessageText};
+use crate::time::Timestamp;
 
 /// A room without its messages. `None` details: it does not exist yet.
+///
+/// Cloning it takes as long as it has members; an owner keeps one and evolves it in place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Room {
     /// The stream's version; 0 before creation.
@@ -22,13 +27,48 @@ pub struct Room {
 }
 
 /// One message, as far as later commands depend on it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// Its facts; nothing but the author's id remains of interest once it is deleted.
-    pub facts: MessageFacts,
-    /// Whether it was deleted; its text is then gone from here too (replaced by a single placeholder character).
-    pub deleted: bool,
+    /// Its number in the room.
+    pub number: Number,
+    /// Who wrote it.
+    pub author: UserId,
+    /// When it was said.
+    pub sent_at: Timestamp,
+    /// In reply to which message.
+    pub reply_to: Option<Number>,
+    /// What it says; nothing once it is deleted.
+    pub content: Option<Content>,
+}
+
+/// What is gone when a message is deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Content {
+    /// The current text.
+    pub text: MessageText,
+    /// Members whom the text mentions.
+    pub mentions: Vec<UserId>,
+    /// When the text last changed.
+    pub edited_at: Option<Timestamp>,
     /// Who reacted how.
     pub reactions: BTreeSet<(Emoji, UserId)>,
+}
+
+impl Message {
+    /// The facts that events about the message carry; nothing once it is deleted.
+    #[must_use]
+    pub fn facts(&self) -> Option<MessageFacts> {
+        let content = self.content.as_ref()?;
+        Some(MessageFacts {
+            number: self.number,
+            author: self.author.clone(),
+            sent_at: self.sent_at,
+            reply_to: self.reply_to,
+            mentions: content.mentions.clone(),
+            edited_at: content.edited_at,
+            personal: MessagePersonal { text: content.text.clone() },
+        })
+    }
 }

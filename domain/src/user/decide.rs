@@ -1,12 +1,64 @@
-//! What a user stream allows.
+//! What a user stream allows. That nobody but the person commands it (registration apart) is checked before, from the stream's
+//! id: [`crate::Command::authorise`].
 
-use super::{Command, Event, Refusal, User};
+use super::{Command, Deactivated, Event, MUTED_ROOMS_MAX, MuteChanged, Profile, ProfilePersonal, Refusal, User};
 use crate::command::{Context, Decision};
+use crate::ids::RoomId;
+use crate::text::{StatusText, UserName};
+use crate::time::Timestamp;
+
+/// What every decision here comes to.
+type Decided = Result<Decision<Event>, Refusal>;
 
 /// Decides `command` on the user as it is.
 ///
 /// # Errors
 /// A [`Refusal`], which leaves no event.
-pub fn decide(_user: &User, _command: &Command, _context: Context<'_>) -> Result<Decision<Event>, Refusal> {
-    Err(Refusal::UserNotFound)
+pub fn decide(user: &User, command: &Command, context: Context<'_>) -> Decided {
+    if let Command::Register { user_name, registered_at } = command {
+        return register(user, user_name, registered_at.unwrap_or(context.now));
+    }
+    let profile = user.profile.as_ref().ok_or(Refusal::UserNotFound)?;
+    if user.deactivated {
+        return if *command == Command::Deactivate { Ok(Decision::AlreadySo) } else { Err(Refusal::UserDeactivated) };
+    }
+    match command {
+        Command::Register { .. } => Err(Refusal::UserExists),
+        Command::ChangeProfile { user_name, status_text } => {
+            Ok(change_profile(profile, user_name.as_ref(), status_text.as_ref()))
+        }
+        Command::SetMuted { room, muted } => set_muted(user, *room, *muted),
+        Command::Deactivate => Ok(Decision::Event(Event::Deactivated(Deactivated { deactivated_at: context.now }))),
+    }
+}
+
+/// A user id is taken once and for ever, deactivated or not. (A repeat of the command that took it gets its first outcome from
+/// the owner's table of command ids, and never comes here.)
+fn register(user: &User, user_name: &UserName, registered_at: Timestamp) -> Decided {
+    if user.profile.is_some() {
+        return Err(Refusal::UserExists);
+    }
+    let personal = ProfilePersonal { user_name: user_name.clone(), status_text: StatusText::default() };
+    Ok(Decision::Event(Event::Registered(Profile { registered_at, personal })))
+}
+
+fn change_profile(profile: &Profile, user_name: Option<&UserName>, status_text: Option<&StatusText>) -> Decision<Event> {
+    let personal = ProfilePersonal {
+        user_name: user_name.unwrap_or(&profile.personal.user_name).clone(),
+        status_text: status_text.unwrap_or(&profile.personal.status_text).clone(),
+    };
+    if personal == profile.personal {
+        return Decision::AlreadySo;
+    }
+    Decision::Event(Event::ProfileChanged(Profile { registered_at: profile.registered_at, personal }))
+}
+
+fn set_muted(user: &User, room_id: RoomId, muted: bool) -> Decided {
+    if user.muted.contains(&room_id) == muted {
+        return Ok(Decision::AlreadySo);
+    }
+    if muted && user.muted.len() >= MUTED_ROOMS_MAX {
+        return Err(Refusal::TooManyMuted);
+    }
+    Ok(Decision::Event(Event::MuteChanged(MuteChanged { room_id, muted })))
 }

@@ -12,3 +12,6 @@ pub use decide::decide;
 pub use event::{Deactivated, Event, MuteChanged, Profile, ProfilePersonal};
 pub use refusal::Refusal;
 pub use state::User;
+
+/// The most rooms that one person may mute.
+pub const MUTED_ROOMS_MAX: usize = 10_000;

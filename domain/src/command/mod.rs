@@ -1,13 +1,21 @@
 //! What a command is, whichever aggregate it is for, and what becomes of it.
 
+mod authority;
+
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+pub use authority::NotAuthorised;
 
 use crate::ids::{CommandHash, CommandId, StreamId, UserId};
 use crate::time::Timestamp;
 use crate::{room, user};
 
 /// What a token allows beyond acting as its own subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scope {
     /// May act on behalf of others, state `sentAt`, and is exempt from rate limits.
     pub import: bool,
@@ -18,7 +26,11 @@ pub struct Scope {
 }
 
 /// An imperative request to one stream, which may be refused. Everything `decide` needs that is not in the stream came with it.
-#[derive(Debug, Clone)]
+///
+/// As JSON it goes from the node that took it to the owner, with the caller's own token; the owner checks
+/// [`Command::authorise`] again. Unknown fields are refused: half of a newer node's wish must not be executed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Command {
     /// The stream it is for.
     pub stream: StreamId,
@@ -26,20 +38,23 @@ pub struct Command {
     pub actor: UserId,
     /// Its id, scoped to the actor.
     pub id: CommandId,
-    /// The digest of what it asks for.
+    /// The digest of what it asks for: [`Body::canonical_hash`].
     pub hash: CommandHash,
     /// W3C trace context to carry into the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// The saga or request that it belongs to; the command's own id where it begins something.
     pub correlation_id: uuid::Uuid,
     /// The event or command that caused it, if another one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<uuid::Uuid>,
     /// What is asked.
     pub body: Body,
 }
 
 /// What is asked, by aggregate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Body {
     /// Of a user.
     User(user::Command),
@@ -47,9 +62,45 @@ pub enum Body {
     Room(room::Command),
 }
 
+impl Body {
+    /// The digest of what is asked of `stream`, without what the edge adds on its own: facts of other streams and candidates
+    /// for mentions may differ from one attempt to the next, and a repeat must still be recognised as one.
+    ///
+    /// It is stored in the log and compared for as long as the idempotency window lasts, so it must not change between versions
+    /// of this program: optional fields that are absent leave no trace, and a test holds known digests.
+    #[must_use]
+    pub fn canonical_hash(&self, stream: &StreamId) -> CommandHash {
+        let mut canonical = stream.to_string().into_bytes();
+        // Cannot stand in any stream id, so the parts cannot run into each other.
+        canonical.push(0);
+        // Our own types always serialise: their maps have string keys and no serialiser of theirs fails.
+        canonical.extend(serde_json::to_vec(self.as_asked().as_ref()).unwrap_or_default());
+        CommandHash::of(&canonical)
+    }
+
+    /// What the client asked for.
+    fn as_asked(&self) -> Cow<'_, Self> {
+        let Self::Room(command) = self else { return Cow::Borrowed(self) };
+        let mut command = match command {
+            room::Command::Create { .. } | room::Command::AddMembers { .. } => command.clone(),
+            room::Command::SendMessage { mentions, .. } | room::Command::EditMessage { mentions, .. } if !mentions.is_empty() => {
+                command.clone()
+            }
+            _ => return Cow::Borrowed(self),
+        };
+        match &mut command {
+            room::Command::Create { facts, .. } | room::Command::AddMembers { facts, .. } => *facts = Facts::default(),
+            room::Command::SendMessage { mentions, .. } | room::Command::EditMessage { mentions, .. } => mentions.clear(),
+            _ => {}
+        }
+        Cow::Owned(Self::Room(command))
+    }
+}
+
 /// Facts of other streams, gathered at the edge from their owners shortly before. Their staleness is at most the edge's cache
 /// time (stated in `docs/protocol.md`); what must hold later too is carried over by a process manager.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Facts {
     /// Those of the people named by the command who exist and are active.
     pub active_users: BTreeSet<UserId>,
