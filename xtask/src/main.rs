@@ -3,6 +3,8 @@
 //! Adding a task: write a module with one function that returns `anyhow::Result<()>`, add a variant to [`Task`] and a line to `main`.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks to its user on standard output")]
 
+mod architecture;
+mod licences;
 mod services;
 mod workspace;
 
@@ -20,10 +22,16 @@ struct Arguments {
 enum Task {
     /// Real Kafka and Postgres on loopback, for tests and a developer's day.
     Services(services::Arguments),
+    /// Dependency directions, long files, silenced lints.
+    CheckArchitecture,
+    /// Licences and sources of the crates we build with.
+    CheckLicences,
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
+        Task::CheckArchitecture => architecture::run(),
+        Task::CheckLicences => licences::run(),
         Task::Services(arguments) => services::run(arguments),
     }
 }

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# Shared by ./run and ./test: finds out what a bare Debian lacks, installs it as root, names it otherwise. Sourced, not run.
+
+say() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
+die() { printf '\033[31m✗ %s\033[0m\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Java of at least the given major version.
+have_java() {
+  local major
+  major=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1) || return 1
+  [ "${major:-0}" -ge "$1" ]
+}
+
+have_postgres() { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+
+# To compile: a C compiler and make for librdkafka, SQLite and zstd; curl for rustup.
+packages_to_build() {
+  have cc && have c++ && have make || echo build-essential
+  have pkg-config || echo pkg-config
+  [ -e /usr/include/zlib.h ] || echo zlib1g-dev
+  have cargo || { have curl || echo curl; [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates; }
+}
+
+# For ./test: a Python for the `typos` wheel; with real servers also Kafka's Java, Maven to fetch it, Postgres and a browser.
+packages_to_test() {
+  have typos || python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
+  [ "$1" = quick ] && return
+  have_java 17 || if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then echo openjdk-17-jre-headless; else echo default-jre-headless; fi
+  have mvn || echo maven
+  have_postgres || echo postgresql
+  have chromium || echo chromium
+  have chromedriver || echo chromium-driver
+}
+
+install_packages() { # package…
+  [ $# -gt 0 ] || return 0
+  have apt-get || die "missing here: $* (names of Debian packages). Install what they hold, then start again."
+  if [ "$(id -u)" = 0 ]; then
+    say "installing $*"
+    apt-get update -qq || say "apt-get update failed; trying with the lists that are here"
+    # The package's own cluster on port 5432 is not wanted: every set of servers makes one below target/.
+    mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || die "apt-get could not install: $*"
+  else
+    die "missing: $*
+  install it with:  sudo apt-get install --no-install-recommends $*
+  then start again."
+  fi
+}
+
+# The Rust of rust-toolchain.toml. Where it cannot be fetched, an installed `stable` of the same version does.
+setup_rust() {
+  local wanted
+  wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+  if ! have cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
+    PATH="$HOME/.cargo/bin:$PATH"
+  fi
+  if ! have cargo; then
+    say "installing Rust $wanted with rustup, for this user"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --no-modify-path --profile minimal --default-toolchain none >/dev/null ||
+      die "rustup could not be fetched. Install Rust $wanted by hand (https://rustup.rs), then start again."
+    PATH="$HOME/.cargo/bin:$PATH"
+  fi
+  export PATH
+  if ! have rustup; then
+    # A Rust from the distribution: cargo itself refuses one that is older than `rust-version`.
+    return 0
+  fi
+  if RUSTUP_AUTO_INSTALL=0 rustc --version >/dev/null 2>&1; then
+    return 0
+  fi
+  say "installing Rust $wanted"
+  if rustup toolchain install "$wanted" --profile minimal --component clippy --component rustfmt >/dev/null 2>&1; then
+    return 0
+  fi
+  if [ "$(rustc +stable --version 2>/dev/null | cut -d' ' -f2)" = "$wanted" ]; then
+    export RUSTUP_TOOLCHAIN=stable
+    return 0
+  fi
+  die "Rust $wanted is not installed and could not be fetched: rustup toolchain install $wanted"
+}
