@@ -7,6 +7,8 @@
 //! * an append that fails may still have happened, unless the fault says that it was never sent;
 //! * a tail yields records in offset order, never beyond the high watermark; offsets rise, but may have holes.
 
+pub mod embedded;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -21,6 +23,10 @@ use tokio::sync::watch;
 
 /// The position of a record in its partition.
 pub type Offset = u64;
+
+/// The most bytes that a record may have, as [`Record::size_bytes`] counts, in every adapter: near Kafka's default of 1 MiB a
+/// batch, with room for what Kafka adds.
+pub const RECORD_BYTES_MAX: usize = 1_000_000;
 
 /// The topics of the system (`shared/api.md`). The configured prefix stands before each name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
