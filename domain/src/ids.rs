@@ -1,5 +1,6 @@
 //! Identifiers. One that exists is valid: they are parsed at the edge and never re-checked inside.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 pub const USER_ID_CHARACTERS_MAX: usize = 64;
 
 /// Characters that a user id must not contain, because ids stand in paths, mentions and stream keys.
-const USER_ID_FORBIDDEN: &[char] = &['@', '/', ':', '#', '?', '%'];
+pub(crate) const USER_ID_FORBIDDEN: &[char] = &['@', '/', ':', '#', '?', '%'];
 
 /// The name space of every UUIDv5 that Sarangbang derives.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5a2a_4b6e_0d61_4c8f_9b1e_7c0f_5a1a_9b00);
@@ -48,7 +49,12 @@ impl UserId {
         if raw.is_empty() || raw.chars().count() > USER_ID_CHARACTERS_MAX {
             return Err(UserIdError::Length);
         }
-        let normal = UsernameCaseMapped::enforce(raw).map_err(|_| UserIdError::Character)?;
+        let normal = if raw.bytes().all(|b| b.is_ascii_graphic()) {
+            // All that PRECIS does to printable ASCII without blanks; most ids are such, and every event that is read has some.
+            Cow::Owned(raw.to_ascii_lowercase())
+        } else {
+            UsernameCaseMapped::enforce(raw).map_err(|_| UserIdError::Character)?
+        };
         if normal.chars().count() > USER_ID_CHARACTERS_MAX {
             return Err(UserIdError::Length);
         }
@@ -383,6 +389,17 @@ mod tests {
             ("..", UserIdError::Reserved),
         ] {
             assert_eq!(UserId::parse(raw), Err(why), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_for_ascii_agrees_with_precis() {
+        for first in 0_u8..128 {
+            for second in [None, Some(first), Some(b'a'), Some(b'.')] {
+                let raw: String = [Some(first), second].into_iter().flatten().map(char::from).collect();
+                let Ok(id) = UserId::parse(&raw) else { continue };
+                assert_eq!(id.as_str(), UsernameCaseMapped::enforce(&*raw).unwrap(), "{raw:?}");
+            }
         }
     }
 

@@ -6,7 +6,9 @@
 //! * one folder an aggregate ([`user`], [`room`]): `command`, `event`, `state`, `decide`, `evolve`, `refusal`;
 //! * [`envelope`]: an event with its metadata, and [`wire`]: its form as a Kafka record (CloudEvents 1.0, binary mode);
 //! * [`acceptance`]: the one rule that says which records of a partition count;
-//! * [`partitioning`]: which partition a stream lives in.
+//! * [`upcast`]: old forms of events become current when they are read;
+//! * [`partitioning`]: which partition a stream lives in;
+//! * [`mentions`]: whom a text may mention.
 //!
 //! # How to add an event
 //!
@@ -19,10 +21,12 @@ pub mod acceptance;
 pub mod command;
 pub mod envelope;
 pub mod ids;
+pub mod mentions;
 pub mod partitioning;
 pub mod room;
 pub mod text;
 pub mod time;
+pub mod upcast;
 pub mod user;
 pub mod wire;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The most characters a message may have.
@@ -49,7 +49,8 @@ fn normalised(raw: &str, characters_max: usize, multi_line: bool) -> Result<Stri
     if raw_characters > characters_max.saturating_mul(4) {
         return Err(too_long(raw_characters));
     }
-    let text: String = raw.nfc().collect();
+    // Most texts are in NFC, and this is asked of every text that is read from the log: look before rebuilding.
+    let text = if is_nfc_quick(raw.chars()) == IsNormalized::Yes { raw.to_owned() } else { raw.nfc().collect() };
     let characters = text.chars().count();
     if characters > characters_max {
         return Err(too_long(characters));

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::acceptance::{Epoch, Mark, Sequence};
 use crate::envelope::{Envelope, Event, Metadata};
 use crate::ids::{EventTopic, PartitionId, RoomId, StreamId, UserId};
-use crate::{room, user};
+use crate::{room, upcast, user};
 
 /// The type name of a claim.
 pub const CLAIMED: &str = "sarangbang.partition.claimed.v1";
@@ -23,6 +23,10 @@ pub const BARRIER: &str = "sarangbang.partition.barrier.v1";
 
 /// The CloudEvents source of every event.
 const SOURCE: &str = "sarangbang";
+/// The highest epoch, sequence or version that counts: what the databases' signed 64 bits can hold.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+/// How much of an unknown type's name an error repeats: it may come from anybody.
+const TYPE_CHARACTERS_SHOWN_MAX: usize = 100;
 /// The name space of event ids.
 const EVENT_IDS: Uuid = Uuid::from_u128(0x7b0c_1d11_95a4_4d0e_8a3a_3f1c_2b60_e1d5);
 
@@ -75,6 +79,9 @@ pub enum DecodeError {
     /// A header's value makes no sense.
     #[error("the header {0} cannot be read")]
     BadHeader(&'static str),
+    /// Key, subject, topic and type do not belong together.
+    #[error("the record's key, subject, topic and type do not belong together")]
+    Misplaced,
     /// No version of this program knows the type.
     #[error("the event type {0:?} is unknown")]
     UnknownType(String),
@@ -96,10 +103,11 @@ impl Record {
         std::str::from_utf8(value).ok()
     }
 
-    /// What the acceptance rule needs to know. Never fails: what is not ours is [`Mark::Foreign`].
+    /// What the acceptance rule needs to know. Never fails: what is not ours is [`Mark::Foreign`], and so are numbers that no
+    /// database could hold.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        let number = |name| self.header(name).and_then(|raw| raw.parse().ok());
+        let number = |name| self.header(name).and_then(|raw| raw.parse().ok()).filter(|number| *number <= NUMBER_MAX);
         let (Some(event_type), Some(epoch)) = (self.header("ce_type"), number("ce_epoch")) else { return Mark::Foreign };
         if event_type == CLAIMED {
             return Mark::Claim { epoch };
@@ -209,7 +217,12 @@ impl Record {
             causation_id: optional("ce_causationid")?,
             traceparent: self.header("traceparent").map(str::to_owned),
         };
-        Ok(Envelope { stream, metadata, event: Event::from_json(event_type, &self.value)? })
+        let event = Event::from_json(event_type, &self.value)?;
+        // The log chose the partition by the key and readers file the event under the subject: they must be the same stream.
+        if self.key != stream.key().as_bytes() || !event.belongs_to(&stream) || metadata.stream_version > NUMBER_MAX {
+            return Err(DecodeError::Misplaced);
+        }
+        Ok(Envelope { stream, metadata, event })
     }
 
     fn parsed<T: FromStr>(&self, name: &'static str) -> Result<T, DecodeError> {
@@ -228,6 +241,31 @@ impl Record {
 
     fn push(&mut self, name: &'static str, value: impl Display) {
         self.headers.push((Cow::Borrowed(name), value.to_string().into_bytes()));
+    }
+}
+
+impl Event {
+    /// Reads a body by way of `steps`, which lead from old versions to current ones.
+    pub(crate) fn from_json_through(steps: &[upcast::Step], event_type: &str, body: &[u8]) -> Result<Self, DecodeError> {
+        if let Some(event) = Self::from_current_json(event_type, body) {
+            return event;
+        }
+        let mut old = upcast::next(steps, event_type, body);
+        // Each step is taken once at most, so that a circle among them ends.
+        for _ in steps {
+            let Some((next_type, next_body)) = old else { break };
+            if let Some(event) = Self::from_current_json(next_type, &next_body) {
+                return event;
+            }
+            old = upcast::next(steps, next_type, &next_body);
+        }
+        let shown = event_type.chars().take(TYPE_CHARACTERS_SHOWN_MAX).collect();
+        Err(DecodeError::UnknownType(shown))
+    }
+
+    /// Whether events of this kind belong to streams of the kind of `stream`.
+    const fn belongs_to(&self, stream: &StreamId) -> bool {
+        matches!((self, stream), (Self::User(_), StreamId::User(_)) | (Self::Room(_), StreamId::Room(_)))
     }
 }
 
@@ -270,15 +308,20 @@ macro_rules! event_types {
             /// # Errors
             /// [`DecodeError::UnknownType`] or [`DecodeError::BadBody`].
             pub fn from_json(event_type: &str, body: &[u8]) -> Result<Self, DecodeError> {
+                Self::from_json_through(upcast::STEPS, event_type, body)
+            }
+
+            /// Reads the body of an event of a type that is current. Nothing when it is not.
+            fn from_current_json(event_type: &str, body: &[u8]) -> Option<Result<Self, DecodeError>> {
                 let bad = |error: serde_json::Error| DecodeError::BadBody {
                     event_type: event_type.to_owned(),
                     // The category and place only: a message of serde quotes the text, which is personal.
                     reason: format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()),
                 };
-                match event_type {
+                Some(match event_type {
                     $( $name => serde_json::from_slice(body).map(|body| event_types!(@build $aggregate $variant body)).map_err(bad), )*
-                    _ => Err(DecodeError::UnknownType(event_type.to_owned())),
-                }
+                    _ => return None,
+                })
             }
         }
     };

@@ -178,10 +178,9 @@ pub struct MessagePersonal {
 
 /// Something was said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(transparent)]
 pub struct MessageSent {
     /// What.
-    #[serde(flatten)]
     pub message: MessageFacts,
 }
 
