@@ -22,3 +22,10 @@ pub fn uuid_v7() -> Uuid {
 pub fn jitter(max: std::time::Duration) -> std::time::Duration {
     max.mul_f64(rand::Rng::random::<f64>(&mut rand::rng()))
 }
+
+/// 32 bytes for a secret key, from the thread's cryptographic generator, which the operating system seeds.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that draws random numbers")]
+pub fn secret_bytes() -> [u8; 32] {
+    rand::Rng::random(&mut rand::rng())
+}

@@ -1,9 +1,22 @@
 //! Tokens: EdDSA JWTs, signed by auth-api, verified everywhere.
+//!
+//! Invariants: no other algorithm than EdDSA is ever accepted, whatever a token's header says; the key is chosen by `kid` among our
+//! own; issuer, audience and end are checked on every use.
+
+mod claims;
+mod keys;
+mod signer;
+mod verifier;
 
 use std::sync::Arc;
 
 use domain::{Scope, Timestamp, UserId};
 use uuid::Uuid;
+
+pub use claims::{AUDIENCE, parse_scope, write_scope};
+pub use keys::{KEYS_MAX, Keys};
+pub use signer::{Grant, Issued, KeyFault, SERVICE_TOKEN_DURATION, Signer};
+pub use verifier::{EXPIRY_LEEWAY_MS, REFETCH_INTERVAL_MIN, TOKEN_BYTES_MAX, Verifier, VerifyError};
 
 /// Who calls, as a verified token says.
 #[derive(Debug, Clone)]

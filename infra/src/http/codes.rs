@@ -1,0 +1,155 @@
+//! The one table of problem codes: `docs/problems.md` is made from it, and every problem is built from it.
+
+use std::fmt::Write as _;
+
+/// One row: what a client may branch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// The stable code; `urn:sarangbang:problem:<code>` is the problem's type.
+    pub code: &'static str,
+    /// The HTTP status that always comes with it.
+    pub status: u16,
+    /// A short summary, the same each time.
+    pub title: &'static str,
+    /// What it means and what to do about it.
+    pub meaning: &'static str,
+}
+
+const fn row(code: &'static str, status: u16, title: &'static str, meaning: &'static str) -> Code {
+    Code { code, status, title, meaning }
+}
+
+/// Technical problems. The refusals of the domain follow in [`all`]: their codes are the domain's own.
+pub const CODES: &[Code] = &[
+    row("body-malformed", 400, "Malformed body", "The body is not JSON in UTF-8, was cut off, or is nested too deeply."),
+    row("path-invalid", 400, "Invalid path", "A parameter in the path is not of its form; `detail` names it."),
+    row("query-invalid", 400, "Invalid query", "A parameter after `?` is unknown or not of its form; `detail` names it."),
+    row("header-invalid", 400, "Invalid header", "A header such as `Idempotency-Key` or `Read-After` is not of its form."),
+    row("token-missing", 401, "Not signed in", "No token came with the request: neither `Authorization: Bearer` nor the cookie."),
+    row("token-invalid", 401, "Invalid token", "The token is not one of ours, or was changed. Sign in again."),
+    row("token-expired", 401, "Expired token", "The token is over. Sign in again."),
+    row("sign-in-failed", 401, "Sign-in failed", "Nobody is registered under this user id. Register first."),
+    row(
+        "csrf-refused",
+        403,
+        "Cross-site request refused",
+        "A request with the cookie must come from our own origin and, unless it only reads, carry `X-Sarangbang-Csrf: 1`.",
+    ),
+    row("not-allowed", 403, "Not allowed", "The token does not allow this."),
+    row("local-only", 403, "Only from this machine", "The development sign-in answers only to callers on the same machine."),
+    row("route-not-found", 404, "No such route", "There is nothing under this path; see `/docs`."),
+    row("method-not-allowed", 405, "Method not allowed", "The path exists, but not with this method; see `Allow`."),
+    row("body-too-large", 413, "Body too large", "The body has more bytes than this route takes; `detail` says how many."),
+    row("event-too-large", 413, "Event too large", "What the command would record has more bytes than the log takes."),
+    row("media-type-unsupported", 415, "Unsupported media type", "The body must come as `Content-Type: application/json`."),
+    row("value-invalid", 422, "Invalid value", "The body is JSON, but a value in it is not; `errors` points to it."),
+    row(
+        "idempotency-key-reused",
+        422,
+        "Idempotency key used before",
+        "The key was used for another request. Use a new key for a new request.",
+    ),
+    row(
+        "idempotency-key-too-old",
+        422,
+        "Idempotency key too old",
+        "The key is older than the time within which repeats are recognised; nothing was done. Look whether it was done before, then use a new key.",
+    ),
+    row("rate-limited", 429, "Too many requests", "This person sends too many commands; wait as long as `Retry-After` says."),
+    row("internal-error", 500, "Internal error", "A defect on our side; `traceId` finds it in the logs."),
+    row("busy", 503, "Busy", "Too many commands are waiting; nothing was done. Try again after `Retry-After`."),
+    row("overloaded", 503, "Overloaded", "Too many requests are in progress; nothing was done. Try again after `Retry-After`."),
+    row(
+        "timed-out",
+        503,
+        "Timed out",
+        "The answer took too long. A command may or may not have been done: repeat it with the same idempotency key.",
+    ),
+    row(
+        "no-owner",
+        503,
+        "No owner reachable",
+        "Nobody can take this command now; nothing was done. Try again after `Retry-After`.",
+    ),
+    row(
+        "outcome-unknown",
+        503,
+        "Outcome unknown",
+        "It is not known whether the command was done. Repeat it with the same idempotency key to learn it.",
+    ),
+    row(
+        "stream-unreadable",
+        503,
+        "Stream unreadable",
+        "This room or person holds an event that this version cannot read; others go on. Somebody must act.",
+    ),
+    row(
+        "log-unavailable",
+        503,
+        "Log unavailable",
+        "The log cannot be reached now; nothing is known to be done. Try again after `Retry-After`.",
+    ),
+    row(
+        "read-model-behind",
+        503,
+        "Read model behind",
+        "The read model did not come as far as `Read-After` asks within 2 seconds. Try again.",
+    ),
+    row(
+        "keys-unavailable",
+        503,
+        "Keys unavailable",
+        "The keys that tokens are checked with cannot be fetched now. Try again after `Retry-After`.",
+    ),
+    row(
+        "service-unavailable",
+        503,
+        "Service unavailable",
+        "Another service of ours cannot be reached now. Try again after `Retry-After`.",
+    ),
+];
+
+/// The row of `code`.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static Code> {
+    CODES.iter().find(|row| row.code == code)
+}
+
+/// The table as Markdown: the content of `docs/problems.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Problem codes\n\nMade from the code (`infra/src/http/codes.rs`); a test fails when it differs: `UPDATE_DOCS=1 cargo test -p infra problem_table` \
+         writes it anew.\n\nErrors are RFC 9457 problem details (`application/problem+json`); `type` is `urn:sarangbang:problem:<code>`.\n\n\
+         | code | status | title | meaning |\n|---|---|---|---|\n",
+    );
+    for Code { code, status, title, meaning } in CODES {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| `{code}` | {status} | {title} | {meaning} |");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problem_table_is_the_one_in_the_documentation() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/problems.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, markdown()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), markdown(), "run UPDATE_DOCS=1 cargo test -p infra problem_table");
+    }
+
+    #[test]
+    fn codes_are_unique_and_errors() {
+        let mut seen = std::collections::BTreeSet::new();
+        for row in CODES {
+            assert!(seen.insert(row.code), "{} twice", row.code);
+            assert!((400..600).contains(&row.status), "{}", row.code);
+            assert!(row.code.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", row.code);
+        }
+    }
+}
