@@ -19,7 +19,7 @@ const fn row(code: &'static str, status: u16, title: &'static str, meaning: &'st
     Code { code, status, title, meaning }
 }
 
-/// Technical problems. The refusals of the domain follow in [`all`]: their codes are the domain's own.
+/// The table: technical problems first, then the refusals of the domain.
 pub const CODES: &[Code] = &[
     row("body-malformed", 400, "Malformed body", "The body is not JSON in UTF-8, was cut off, or is nested too deeply."),
     row("path-invalid", 400, "Invalid path", "A parameter in the path is not of its form; `detail` names it."),
@@ -107,6 +107,43 @@ pub const CODES: &[Code] = &[
         "Service unavailable",
         "Another service of ours cannot be reached now. Try again after `Retry-After`.",
     ),
+    // Refusals of rooms (`domain::room::Refusal`).
+    row("room-not-found", 404, "No such room", "There is no such room, or the caller may not know of it."),
+    row("member-not-found", 404, "No such member", "The person is not a member of the room."),
+    row("message-not-found", 404, "No such message", "The room has no message of this number."),
+    row("not-a-member", 403, "Not a member", "Only members of the room may do that."),
+    row("role-required", 403, "Role required", "Only moderators or owners may do that; `detail` says who."),
+    row("not-the-author", 403, "Not the author", "The message is somebody else's."),
+    row("room-exists", 409, "Room exists", "Somebody else made a room under this id."),
+    row("room-archived", 409, "Room archived", "The room is archived: it can be read, and nothing changes in it any more."),
+    row("room-closed", 409, "Room closed", "The direct room is closed, because one of the two has blocked the other."),
+    row(
+        "direct-room",
+        409,
+        "Direct room",
+        "A direct room's people, roles, name and topic are fixed, and it cannot be left or archived.",
+    ),
+    row("room-full", 409, "Room full", "The room has as many members as it may."),
+    row("last-owner", 409, "Last owner", "The last owner must make somebody else owner first, or archive the room."),
+    row("message-deleted", 409, "Message deleted", "The message was deleted."),
+    row("too-many-reactions", 409, "Too many reactions", "The message carries as many reactions as it may."),
+    row("direct-needs-one-other", 422, "One other person", "A direct room is between the caller and exactly one other person."),
+    row("direct-has-no-name", 422, "No name for a direct room", "A direct room has neither name nor topic."),
+    row("name-required", 422, "Name required", "A public or private room needs a name."),
+    row(
+        "user-not-active",
+        422,
+        "Not registered",
+        "People named in the request are not registered, or have left for good; `detail` names them.",
+    ),
+    row("too-many-added", 422, "Too many people", "One command may not add so many people."),
+    row("cannot-remove-oneself", 422, "Leave instead", "To go yourself, leave the room."),
+    row("reply-to-unknown", 422, "Unknown message", "The message replied to does not exist."),
+    // Refusals of users (`domain::user::Refusal`).
+    row("user-not-found", 404, "No such person", "Nobody is registered under this user id."),
+    row("user-exists", 409, "User id taken", "The user id is taken, for ever."),
+    row("user-deactivated", 409, "Left for good", "The person has left for good."),
+    row("too-many-muted", 409, "Too many muted rooms", "As many rooms are muted as may be."),
 ];
 
 /// The row of `code`.
@@ -141,6 +178,49 @@ mod tests {
             std::fs::write(path, markdown()).unwrap();
         }
         assert_eq!(std::fs::read_to_string(path).unwrap(), markdown(), "run UPDATE_DOCS=1 cargo test -p infra problem_table");
+    }
+
+    #[test]
+    fn every_refusal_has_its_row_with_its_status() {
+        use domain::{Refusal, room, user};
+        let users = Vec::new();
+        let role = room::Role::Owner;
+        let room = {
+            use room::Refusal::*;
+            [
+                RoomNotFound,
+                RoomExists,
+                RoomArchived,
+                RoomClosed,
+                DirectRoom,
+                DirectNeedsOneOther,
+                DirectHasNoName,
+                NameRequired,
+                UserNotActive { users },
+                TooManyAdded { users: 1 },
+                RoomFull,
+                NotAMember,
+                RoleRequired { role },
+                MemberNotFound,
+                LastOwner,
+                CannotRemoveOneself,
+                MessageNotFound,
+                MessageDeleted,
+                NotTheAuthor,
+                ReplyToUnknown,
+                TooManyReactions,
+            ]
+        };
+        let user = {
+            use user::Refusal::*;
+            [UserNotFound, UserExists, UserDeactivated, TooManyMuted]
+        };
+        let refusals = room.into_iter().map(Refusal::Room).chain(user.into_iter().map(Refusal::User));
+        for refusal in refusals {
+            let problem = super::super::Problem::refused(&refusal);
+            let row = find(refusal.code()).unwrap_or_else(|| panic!("no row for {}", refusal.code()));
+            assert_eq!(row.status, problem.status().as_u16(), "{}", row.code);
+        }
     }
 
     #[test]

@@ -23,7 +23,6 @@ struct Readiness {
 }
 
 /// `GET /health/live`, `/health/ready` and `/metrics`.
-#[must_use]
 pub fn internal_router(waiting: Waiting, metrics: Metrics) -> Router {
     Router::new()
         .route("/health/live", get(async || "live\n"))

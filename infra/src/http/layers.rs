@@ -34,7 +34,6 @@ impl Default for Limits {
 }
 
 /// Wraps `router` in the shared layers. Call it last, once per listener, on the merged routers of all services there.
-#[must_use]
 pub fn shared(router: Router, limits: Limits) -> Router {
     let guard = Guard { permits: Arc::new(Semaphore::new(limits.requests_max)), duration_max: limits.request_duration_max };
     // The last layer is the outermost: every answer, also to a panic or a time-out, is seen by `observe`.
@@ -42,7 +41,6 @@ pub fn shared(router: Router, limits: Limits) -> Router {
 }
 
 /// [`shared`], with problems as the answer to unknown paths and methods: for the one router that `server` serves.
-#[must_use]
 pub fn complete(router: Router, limits: Limits) -> Router {
     shared(router.fallback(route_not_found).method_not_allowed_fallback(method_not_allowed), limits)
 }
