@@ -1,1 +1,17 @@
-//! Placeholder head, replaced by the first slice.
+//! Black-box tests: the real program in processes of its own, spoken to as people do, over HTTP, WebSocket and a browser.
+//!
+//! Nothing here looks into a store. What a scenario needs to know it asks the public surface; what it does to a process is what
+//! operating systems do: SIGKILL, SIGTERM, SIGSTOP.
+//!
+//! # How to add a scenario
+//!
+//! 1. Write an `async fn` in `tests/it/scenarios/` that takes a [`system::System`], so that it runs on every way to set one up.
+//! 2. Call it from a test in each of `tests/it/embedded.rs` and `tests/it/cluster.rs` where it makes sense.
+//! 3. Wait with [`patience::until`], never by sleeping; print the seed of anything random.
+
+pub mod browser;
+pub mod live;
+pub mod patience;
+pub mod person;
+pub mod process;
+pub mod system;

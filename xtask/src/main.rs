@@ -8,6 +8,8 @@ mod licences;
 mod services;
 mod workspace;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Developer tasks of Sarangbang.
@@ -28,8 +30,19 @@ enum Task {
     CheckLicences,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+#[expect(clippy::print_stderr, reason = "a command-line tool complains on standard error")]
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::CheckArchitecture => architecture::run(),
         Task::CheckLicences => licences::run(),
         Task::Services(arguments) => services::run(arguments),

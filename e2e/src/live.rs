@@ -1,0 +1,127 @@
+//! The live feed as a client sees it, with the proof of no gap checked on every frame.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::patience::SOON;
+use crate::person::Person;
+
+/// One socket.
+pub struct Live {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The last version of each room that this client got.
+    versions: BTreeMap<String, u64>,
+}
+
+impl Live {
+    /// Opens a socket as `person`.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn open(person: &Person) -> Result<Self> {
+        let url = format!("{}/chat/ws", person.at.query.replacen("http", "ws", 1));
+        let mut request = url.into_client_request()?;
+        request.headers_mut().insert("Authorization", format!("Bearer {}", person.token).parse()?);
+        let (socket, _) = tokio_tungstenite::connect_async(request).await.context("cannot open the live feed")?;
+        Ok(Self { socket, versions: BTreeMap::new() })
+    }
+
+    /// Subscribes to a room, after the version that this client got last, if any, and returns the version it starts from.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn subscribe(&mut self, room: &str, after_version: Option<u64>) -> Result<u64> {
+        let mut frame = json!({ "type": "subscribe", "room": room });
+        if let (Some(version), Some(fields)) = (after_version, frame.as_object_mut()) {
+            fields.insert("afterVersion".to_owned(), json!(version));
+        }
+        self.send(&frame).await?;
+        let answer = self.next_of(&["subscribed", "error", "resync"]).await?;
+        ensure!(is(&answer, "subscribed"), "{answer}");
+        let version = answer.get("version").and_then(Value::as_u64).context("subscribed without a version")?;
+        self.versions.insert(room.to_owned(), after_version.unwrap_or(version));
+        Ok(version)
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// When the socket is closed.
+    pub async fn send(&mut self, frame: &Value) -> Result<()> {
+        Ok(self.socket.send(Message::text(frame.to_string())).await?)
+    }
+
+    /// The next frame of one of these types; others are checked for the chain and dropped.
+    ///
+    /// # Errors
+    /// When none comes soon, the socket closes, or a frame breaks the chain.
+    pub async fn next_of(&mut self, types: &[&str]) -> Result<Value> {
+        let wait = async {
+            loop {
+                let frame = self.next().await?;
+                if types.iter().any(|kind| is(&frame, kind)) {
+                    return Ok(frame);
+                }
+            }
+        };
+        tokio::time::timeout(SOON, wait).await.with_context(|| format!("no frame {types:?} within {SOON:?}"))?
+    }
+
+    /// The next message of a room, and nothing else of it before.
+    ///
+    /// # Errors
+    /// As [`Live::next_of`].
+    pub async fn next_message(&mut self, room: &str) -> Result<Value> {
+        loop {
+            let frame = self.next_of(&["message", "resync", "error"]).await?;
+            ensure!(is(&frame, "message"), "{frame}");
+            if frame.get("room").and_then(Value::as_str) == Some(room) {
+                return frame.get("message").cloned().context("a message frame without a message");
+            }
+        }
+    }
+
+    /// The version of a room that this client got last.
+    #[must_use]
+    pub fn version(&self, room: &str) -> Option<u64> {
+        self.versions.get(room).copied()
+    }
+
+    async fn next(&mut self) -> Result<Value> {
+        loop {
+            match self.socket.next().await.context("the socket ended")?? {
+                Message::Text(text) => {
+                    let frame: Value = serde_json::from_str(&text)?;
+                    self.check_chain(&frame)?;
+                    return Ok(frame);
+                }
+                Message::Close(why) => bail!("the socket was closed: {why:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// `previousVersion` always equals the last version that the client got.
+    fn check_chain(&mut self, frame: &Value) -> Result<()> {
+        let number = |name: &str| frame.get(name).and_then(Value::as_u64);
+        let (Some(room), Some(previous), Some(version)) =
+            (frame.get("room").and_then(Value::as_str), number("previousVersion"), number("version"))
+        else {
+            return Ok(());
+        };
+        let known = self.versions.insert(room.to_owned(), version);
+        ensure!(known == Some(previous) && version > previous, "gap or repeat after version {known:?}: {frame}");
+        Ok(())
+    }
+}
+
+fn is(frame: &Value, kind: &str) -> bool {
+    frame.get("type").and_then(Value::as_str) == Some(kind)
+}

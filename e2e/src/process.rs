@@ -1,0 +1,222 @@
+//! One process of the real program.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::{Child, Command};
+
+use crate::patience::{LATE, until};
+
+/// What to tell a process.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal {
+    /// An orderly stop: SIGTERM.
+    Terminate,
+    /// The end without warning: SIGKILL.
+    Kill,
+    /// Frozen until [`Signal::Continue`]: SIGSTOP.
+    Stop,
+    /// Goes on: SIGCONT.
+    Continue,
+}
+
+/// One node: how to start it, and its process while it runs. Dropping it kills the process.
+pub struct Node {
+    /// The subcommand: `all` or a role.
+    role: String,
+    settings: Vec<(String, String)>,
+    log: PathBuf,
+    public: u16,
+    internal: u16,
+    child: Option<Child>,
+}
+
+impl Node {
+    /// A node with free ports and its files below `folder`; not started yet. `settings` are `(section.name, value)`.
+    ///
+    /// # Errors
+    /// When no port is free or the folder cannot be made.
+    pub fn new(role: &str, name: &str, folder: &Path, settings: &[(&str, String)]) -> Result<Self> {
+        let own = folder.join(name);
+        std::fs::create_dir_all(&own).with_context(|| format!("cannot make {}", own.display()))?;
+        let (public, internal) = free_ports()?;
+        let mut all = vec![
+            ("node.name".to_owned(), name.to_owned()),
+            ("node.data_folder".to_owned(), own.display().to_string()),
+            ("node.public_listen".to_owned(), format!("127.0.0.1:{public}")),
+            ("node.internal_listen".to_owned(), format!("127.0.0.1:{internal}")),
+        ];
+        all.extend(settings.iter().map(|(setting, value)| ((*setting).to_owned(), value.clone())));
+        Ok(Self { role: role.to_owned(), settings: all, log: own.join("out.log"), public, internal, child: None })
+    }
+
+    /// `http://…` of the public listener.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.public)
+    }
+
+    /// `http://…` of the internal listener.
+    #[must_use]
+    pub fn internal_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.internal)
+    }
+
+    /// Sets one more setting, or another value, for the next start.
+    pub fn set(&mut self, setting: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != setting);
+        self.settings.push((setting.to_owned(), value.to_owned()));
+    }
+
+    /// Starts the process; does not wait.
+    ///
+    /// # Errors
+    /// When the program is not built.
+    pub fn spawn(&mut self) -> Result<()> {
+        let out = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = self.command(&[&self.role])?;
+        command.stdout(out.try_clone()?).stderr(out);
+        self.child = Some(command.spawn().context("cannot start sarangbang")?);
+        Ok(())
+    }
+
+    /// Starts the process and returns when it says that it is ready.
+    ///
+    /// # Errors
+    /// When it ends or does not become ready; the error carries the end of its log.
+    pub async fn start(&mut self) -> Result<()> {
+        self.spawn()?;
+        self.ready().await
+    }
+
+    /// Returns when the node says that it is ready.
+    ///
+    /// # Errors
+    /// When it ends or does not become ready; the error carries the end of its log.
+    pub async fn ready(&mut self) -> Result<()> {
+        let url = format!("{}/health/ready", self.internal_url());
+        let http = reqwest::Client::new();
+        let child = self.child.as_mut().context("the node was not started")?;
+        let id = child.id();
+        let ready = until("readiness", LATE, || {
+            let ended = child.try_wait();
+            let asked = http.get(&url).timeout(Duration::from_secs(5)).send();
+            async move {
+                if let Some(status) = ended? {
+                    return Ok(Some(Err(status)));
+                }
+                Ok(asked.await?.status().is_success().then_some(Ok(())))
+            }
+        });
+        match ready.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(status)) => anyhow::bail!("{} ended at start ({status}):\n{}", self.role, self.log_tail()),
+            Err(error) => Err(error.context(format!("{} (pid {id:?}):\n{}", self.role, self.log_tail()))),
+        }
+    }
+
+    /// Sends a signal to the running process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn signal(&self, signal: Signal) -> Result<()> {
+        let id = self.child.as_ref().and_then(Child::id).context("the node does not run")?;
+        let name = match signal {
+            Signal::Terminate => "TERM",
+            Signal::Kill => "KILL",
+            Signal::Stop => "STOP",
+            Signal::Continue => "CONT",
+        };
+        let status = Command::new("sh").arg("-c").arg(format!("kill -s {name} {id}")).status().await?;
+        ensure!(status.success(), "cannot send SIG{name} to {id}");
+        Ok(())
+    }
+
+    /// Ends the process as a power cut would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the node does not run")?;
+        Ok(child.kill().await?)
+    }
+
+    /// Asks for an orderly stop and waits for it.
+    ///
+    /// # Errors
+    /// When it takes too long or does not end with success; the error carries the end of the log.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::Terminate).await?;
+        let mut child = self.child.take().context("the node does not run")?;
+        let status =
+            tokio::time::timeout(LATE, child.wait()).await.with_context(|| format!("no stop:\n{}", self.log_tail()))??;
+        ensure!(status.success(), "the stop ended with {status}:\n{}", self.log_tail());
+        Ok(())
+    }
+
+    /// Runs a tool of the program (such as `import`) with this node's settings, to its end. Returns what it wrote to standard output.
+    ///
+    /// # Errors
+    /// When it fails; the error carries what it wrote.
+    pub async fn tool(&self, arguments: &[&str], settings: &[(&str, String)]) -> Result<String> {
+        let mut command = self.command(arguments)?;
+        command.envs(settings.iter().map(|(setting, value)| (variable(setting), value)));
+        let out = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().await?;
+        let (said, complained) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        ensure!(out.status.success(), "sarangbang {arguments:?}: {}\n{said}\n{complained}", out.status);
+        Ok(said.into_owned())
+    }
+
+    /// The resident memory of the running process in bytes.
+    #[must_use]
+    pub fn resident_bytes(&self) -> Option<u64> {
+        let id = self.child.as_ref().and_then(Child::id)?;
+        let statm = std::fs::read_to_string(format!("/proc/{id}/statm")).ok()?;
+        statm.split(' ').nth(1)?.parse::<u64>().ok().map(|pages| pages * 4096)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(program()?);
+        // What happens to be set where the tests run must not leak into the program.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SARANGBANG_")) {
+            command.env_remove(name);
+        }
+        command.args(arguments).envs(self.settings.iter().map(|(setting, value)| (variable(setting), value)));
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command)
+    }
+
+    /// The last lines that the process wrote.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines.get(lines.len().saturating_sub(30)..).unwrap_or_default().join("\n")
+    }
+}
+
+/// The environment variable of a setting.
+fn variable(setting: &str) -> String {
+    format!("SARANGBANG_{}", setting.replacen('.', "__", 1).to_uppercase())
+}
+
+/// The program under test: `SARANGBANG_TEST_BINARY`, else beside the test binaries in the target folder.
+fn program() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os("SARANGBANG_TEST_BINARY") {
+        return Ok(PathBuf::from(given));
+    }
+    let own = std::env::current_exe()?;
+    let mut folders = own.ancestors().skip(1).map(|folder| folder.join("sarangbang"));
+    folders.find(|file| file.is_file()).context("sarangbang is not built: cargo build -p server")
+}
+
+/// Two free ports. Another process may take one before it is used; then the start says so.
+fn free_ports() -> Result<(u16, u16)> {
+    let (one, other) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
+    Ok((one.local_addr()?.port(), other.local_addr()?.port()))
+}

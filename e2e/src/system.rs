@@ -1,0 +1,161 @@
+//! Whole systems: one process on its embedded default, or processes by role on Kafka and Postgres.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::Node;
+
+/// Where each kind of request goes; behind a gateway all are the same.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// Commands: `http://…`.
+    pub command: String,
+    /// Queries and the live feed.
+    pub query: String,
+    /// Sign-in.
+    pub auth: String,
+}
+
+/// The servers that the tests were given.
+#[derive(Clone, Debug)]
+pub struct Servers {
+    /// Kafka's bootstrap brokers.
+    pub kafka: String,
+    /// The URL of a database.
+    pub postgres: String,
+}
+
+/// The servers named by the environment, or `None` with a line that says what is skipped.
+///
+/// # Errors
+/// When they are missing although `SARANGBANG_TEST_REQUIRE_SERVERS=1`.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so in the output of the tests")]
+pub fn servers() -> Result<Option<Servers>> {
+    let of = |name: &'static str| std::env::var(name).map_err(|_| name);
+    match (of("SARANGBANG_TEST_KAFKA"), of("SARANGBANG_TEST_POSTGRES")) {
+        (Ok(kafka), Ok(postgres)) => Ok(Some(Servers { kafka, postgres })),
+        (Err(name), _) | (_, Err(name)) if servers_required() => bail!("{name} is not set, and servers are required"),
+        (Err(name), _) | (_, Err(name)) => {
+            eprintln!("skipped: {name} is not set");
+            Ok(None)
+        }
+    }
+}
+
+/// Whether a test that lacks a server (or a browser) must fail instead of being skipped.
+#[must_use]
+pub fn servers_required() -> bool {
+    std::env::var_os("SARANGBANG_TEST_REQUIRE_SERVERS").is_some_and(|value| value == "1")
+}
+
+/// An empty folder for one scenario, below the target folder: logs and data of the last run stay there to be looked at.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn folder(tests: &Path, scenario: &str) -> Result<PathBuf> {
+    let folder = tests.join("e2e").join(scenario);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Everything in one process on the embedded log and SQLite.
+pub struct Embedded {
+    /// The one process.
+    pub node: Node,
+}
+
+impl Embedded {
+    /// Starts it with data below `folder`.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start(folder: &Path) -> Result<Self> {
+        let mut node = Node::new("all", "all", folder, &[])?;
+        node.start().await?;
+        Ok(Self { node })
+    }
+
+    /// Where its requests go.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        let url = self.node.public_url();
+        Addresses { command: url.clone(), query: url.clone(), auth: url }
+    }
+}
+
+/// Processes by role on real servers. Each cluster has topics and a schema of its own.
+pub struct Cluster {
+    /// Signs tokens.
+    pub auth: Node,
+    /// Own partitions, take commands.
+    pub command: Vec<Node>,
+    /// Build the read model.
+    pub projectors: Vec<Node>,
+    /// Answer queries.
+    pub query: Vec<Node>,
+}
+
+/// A short session time-out, so that a fail-over is quick enough for a test.
+pub const SESSION_TIMEOUT_MS: u64 = 6_000;
+/// Few partitions, so that a start is quick; enough that two nodes share them.
+pub const PARTITIONS: u32 = 4;
+
+impl Cluster {
+    /// Starts `nodes` processes of each role (one auth-api).
+    ///
+    /// # Errors
+    /// When one does not become ready.
+    pub async fn start(folder: &Path, servers: &Servers, nodes: usize) -> Result<Self> {
+        let unique = infra::random::uuid_v4().simple().to_string();
+        let mut settings = vec![
+            ("log.kind", "kafka".to_owned()),
+            ("log.brokers", servers.kafka.clone()),
+            ("log.topic_prefix", format!("e2e-{unique}.")),
+            ("log.users_partitions", PARTITIONS.to_string()),
+            ("log.rooms_partitions", PARTITIONS.to_string()),
+            ("log.other_partitions", PARTITIONS.to_string()),
+            ("log.session_timeout_ms", SESSION_TIMEOUT_MS.to_string()),
+            ("read_model.kind", "postgres".to_owned()),
+            ("read_model.postgres_url", servers.postgres.clone()),
+            ("read_model.schema", format!("e2e_{unique}")),
+        ];
+        let mut auth = Node::new("auth-api", "auth-1", folder, &settings)?;
+        settings.push(("tokens.jwks_url", format!("{}/user/.well-known/jwks.json", auth.public_url())));
+        settings.push(("upstream.auth_api_url", auth.internal_url()));
+        let role = |role: &str| -> Result<Vec<Node>> {
+            (1..=nodes).map(|number| Node::new(role, &format!("{role}-{number}"), folder, &settings)).collect()
+        };
+        let (mut command, mut projectors, mut query) = (role("command-api")?, role("projectors")?, role("query-api")?);
+        let first = command.first().context("no command-api")?;
+        auth.set("upstream.command_api_url", &first.internal_url());
+        // The first command-api makes the topics; all others may start beside one another.
+        auth.spawn()?;
+        for node in command.iter_mut().chain(&mut projectors).chain(&mut query) {
+            node.spawn()?;
+        }
+        auth.ready().await?;
+        for node in command.iter_mut().chain(&mut projectors).chain(&mut query) {
+            node.ready().await?;
+        }
+        Ok(Self { auth, command, projectors, query })
+    }
+
+    /// Where requests go, by the number of the command-api and the query-api node, from 0.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn addresses(&self, command: usize, query: usize) -> Result<Addresses> {
+        let url = |nodes: &[Node], index: usize| nodes.get(index).map(Node::public_url).context("no such node");
+        Ok(Addresses { command: url(&self.command, command)?, query: url(&self.query, query)?, auth: self.auth.public_url() })
+    }
+
+    /// The public addresses of all command-api nodes.
+    #[must_use]
+    pub fn command_urls(&self) -> Vec<String> {
+        self.command.iter().map(Node::public_url).collect()
+    }
+}
