@@ -1,0 +1,214 @@
+// The page's beginning: who is signed in, and the parts that work for them until they sign out.
+
+import { api, describe, Problem } from './api.js';
+import { Directory, NewRoom } from './dialogs.js';
+import { avatar, byId, setText } from './dom.js';
+import { currentLanguage, setLanguage, t, translatePage } from './i18n.js';
+import { uuidV7 } from './ids.js';
+import { Live } from './live.js';
+import { Names } from './names.js';
+import { attempt, showBanner, showConnection, showProblem } from './notices.js';
+import { Outbox } from './outbox.js';
+import { OpenRoom } from './room.js';
+import { FOLLOWED_MAX, RoomList } from './roomlist.js';
+
+let session = null; // the parts of a signed-in page
+
+function start(me) {
+  const names = new Names((userId) => {
+    session?.open.renamed(userId);
+    session?.list.draw();
+  });
+  if (me.userName) names.learn(me.userId, me.userName);
+  const list = new RoomList(me.userId, names, {
+    open: goTo,
+    listed: (rooms) => follow(rooms),
+    failed: (error) => {
+      if (error instanceof Problem && error.status === 401) ended();
+      else if (!error.mayPass) showProblem(error);
+    },
+  });
+  const live = new Live({
+    frame: (frame) => {
+      if (frame.type === 'message') list.heard(frame.room, frame.message, frame.version);
+      else if (frame.type === 'read' && frame.userId === me.userId) list.read(frame.room, frame.number);
+      else if (frame.type === 'room' || frame.type === 'member') list.refresh();
+      session.open.frame(frame);
+    },
+    resync: (room, reason) => {
+      session.open.resync(room, reason);
+      list.forget(room);
+    },
+    error: (frame) => {
+      if (!frame.room) return;
+      if (frame.code === 'too-many-subscriptions') session.unfollowed.add(frame.room);
+      session.open.refused(frame.room, frame.code);
+      list.refresh();
+    },
+    state: (state, retryMs) => {
+      showConnection(state, retryMs);
+      if (state === 'live') {
+        session.outbox.kick();
+        list.refresh();
+      }
+    },
+    lost: checkSession,
+  });
+  const outbox = new Outbox(me.userId, {
+    changed: (room) => session?.open.pendingChanged(room),
+    acknowledged: (item, answer) => session?.open.acknowledged(item, answer),
+  });
+  session = { me, names, list, live, outbox, unfollowed: new Set(), open: null };
+  session.open = new OpenRoom({ me: me.userId, names, live, outbox, list, closed: () => goTo(null) });
+  byId('me-avatar').replaceChildren(avatar(me.userId, me.userName ?? me.userId, 'small'));
+  setText(byId('me-name'), me.userName ?? me.userId);
+  byId('me-name').title = me.userId;
+  showPage('yes');
+  live.start();
+  list.refresh();
+  route();
+}
+
+function stop() {
+  if (!session) return;
+  const { list, live, outbox, open } = session;
+  session = null;
+  live.stop();
+  outbox.stop();
+  list.stop();
+  open.stop();
+  for (const kind of ['offline', 'connecting', 'resync', 'problem']) showBanner(kind, null);
+  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
+}
+
+// The rooms of the list that the feed does not follow yet; the open one follows itself, from its own version.
+function follow(rooms) {
+  for (const room of rooms.slice(0, FOLLOWED_MAX)) {
+    if (!session || room.roomId === session.open.wanted || session.live.follows(room.roomId) || session.unfollowed.has(room.roomId)) continue;
+    session.live.follow(room.roomId, room.version);
+  }
+}
+
+function showPage(signedIn) {
+  document.body.dataset.signedIn = signedIn;
+  byId('welcome').hidden = signedIn !== 'no';
+  byId('app').hidden = signedIn !== 'yes';
+  if (signedIn === 'no') byId('sign-in-id').focus();
+}
+
+function ended() {
+  stop();
+  showPage('no');
+  showSignInProblem(t('signIn.ended'));
+}
+
+// Before the feed connects anew: a session that has ended cannot, however often it tries.
+async function checkSession() {
+  try {
+    await api.me();
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) ended();
+  }
+}
+
+// --- where one is: the address says which room is open, so that "back" and bookmarks work ---
+
+function goTo(room) {
+  const hash = room ? `#/rooms/${room}` : '#/';
+  if (location.hash === hash) route();
+  else location.hash = hash;
+}
+
+function route() {
+  if (!session) return;
+  const room = /^#\/rooms\/([0-9a-f-]{36})$/.exec(location.hash)?.[1] ?? null;
+  document.body.dataset.view = room ? 'room' : 'rooms';
+  session.list.setOpen(room);
+  if (room) session.open.open(room);
+  else session.open.close();
+}
+
+// --- signing in and out ---
+
+function showSignInProblem(text) {
+  setText(byId('sign-in-problem'), text);
+  byId('sign-in-problem').hidden = !text;
+}
+
+async function signIn(userId) {
+  try {
+    return await api.logIn(userId);
+  } catch (error) {
+    if (!(error instanceof Problem) || ![401, 404].includes(error.status)) throw error;
+    return api.register(userId, uuidV7());
+  }
+}
+
+byId('sign-in').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const userId = byId('sign-in-id').value.trim();
+  if (!userId) return showSignInProblem(t('signIn.empty'));
+  showSignInProblem('');
+  byId('sign-in-button').disabled = true;
+  try {
+    await signIn(userId);
+    start(await api.me());
+  } catch (error) {
+    const { title, detail } = describe(error);
+    showSignInProblem(detail ? `${title}\n${detail}` : title);
+  }
+  byId('sign-in-button').disabled = false;
+  return undefined;
+});
+
+byId('sign-out-button').addEventListener('click', async () => {
+  if ((await attempt(async () => (await api.logOut()) ?? true)) === undefined) return;
+  stop();
+  showSignInProblem('');
+  showPage('no');
+});
+
+// --- language and colours ---
+
+function translate() {
+  translatePage();
+  const theme = document.documentElement.dataset.theme || 'auto';
+  byId('language-button').textContent = currentLanguage() === 'ko' ? 'EN' : '한';
+  byId('language-button').title = t('language');
+  byId('language-button').setAttribute('aria-label', t('language'));
+  byId('theme-button').textContent = { auto: '◐', light: '☀', dark: '☾' }[theme];
+  byId('theme-button').title = t('theme', { mode: t(`theme.${theme}`) });
+  byId('theme-button').setAttribute('aria-label', byId('theme-button').title);
+  session?.list.draw();
+  session?.open.redraw();
+}
+
+byId('language-button').addEventListener('click', () => {
+  setLanguage(currentLanguage() === 'ko' ? 'en' : 'ko');
+  translate();
+});
+
+byId('theme-button').addEventListener('click', () => {
+  const modes = ['auto', 'light', 'dark'];
+  const next = modes[(modes.indexOf(document.documentElement.dataset.theme || 'auto') + 1) % modes.length];
+  document.documentElement.dataset.theme = next;
+  localStorage.setItem('sarangbang.theme', next);
+  translate();
+});
+
+byId('back-button').addEventListener('click', () => goTo(null));
+addEventListener('hashchange', route);
+new NewRoom(async (room) => {
+  goTo(room);
+  session?.list.refresh();
+});
+new Directory({ join: (room) => session.open.join(room), open: goTo });
+
+document.documentElement.dataset.theme = localStorage.getItem('sarangbang.theme') ?? 'auto';
+translate();
+try {
+  start(await api.me());
+} catch (error) {
+  showPage('no');
+  if (!(error instanceof Problem) || error.status !== 401) showSignInProblem(describe(error).title);
+}

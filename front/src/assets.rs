@@ -1,0 +1,167 @@
+//! The table of assets, and the checks that the page and the table agree.
+
+/// One file of the page.
+pub struct Asset {
+    /// The path it is served under.
+    pub path: &'static str,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// What it is.
+    pub content: &'static [u8],
+}
+
+macro_rules! asset {
+    ($path:literal, $content_type:literal, $file:literal) => {
+        Asset { path: $path, content_type: $content_type, content: include_bytes!(concat!("../assets/", $file)) }
+    };
+    (css $name:literal) => {
+        Asset {
+            path: concat!("/assets/css/", $name),
+            content_type: "text/css; charset=utf-8",
+            content: include_bytes!(concat!("../assets/css/", $name)),
+        }
+    };
+    (js $name:literal) => {
+        Asset {
+            path: concat!("/assets/js/", $name),
+            content_type: "text/javascript; charset=utf-8",
+            content: include_bytes!(concat!("../assets/js/", $name)),
+        }
+    };
+}
+
+/// Every asset.
+pub const ASSETS: &[Asset] = &[
+    asset!("/", "text/html; charset=utf-8", "index.html"),
+    asset!("/assets/favicon.svg", "image/svg+xml", "favicon.svg"),
+    asset!(css "base.css"),
+    asset!(css "layout.css"),
+    asset!(css "messages.css"),
+    asset!(css "dialogs.css"),
+    asset!(js "api.js"),
+    asset!(js "composer.js"),
+    asset!(js "dialogs.js"),
+    asset!(js "dom.js"),
+    asset!(js "i18n.js"),
+    asset!(js "ids.js"),
+    asset!(js "live.js"),
+    asset!(js "main.js"),
+    asset!(js "members.js"),
+    asset!(js "names.js"),
+    asset!(js "notices.js"),
+    asset!(js "outbox.js"),
+    asset!(js "room.js"),
+    asset!(js "roomlist.js"),
+    asset!(js "row.js"),
+    asset!(js "text.js"),
+    asset!(js "timeline.js"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    fn text(asset: &Asset) -> &'static str {
+        std::str::from_utf8(asset.content).unwrap()
+    }
+    fn html() -> &'static str {
+        text(ASSETS.iter().find(|asset| asset.path == "/").unwrap())
+    }
+    fn scripts() -> impl Iterator<Item = &'static Asset> {
+        ASSETS.iter().filter(|asset| asset.path.ends_with(".js"))
+    }
+    /// What stands between `before` and the next `after`, each time.
+    fn between<'a>(text: &'a str, before: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
+        text.split(before).skip(1).filter_map(move |rest| rest.split_once(after).map(|(inner, _)| inner))
+    }
+
+    /// The paths that the page loads, directly or through modules.
+    fn referred() -> BTreeSet<String> {
+        let page = html();
+        let tags = between(page, "<link ", ">").chain(between(page, "<script ", ">")).chain(between(page, "<img ", ">"));
+        let attributes =
+            tags.flat_map(|tag| between(tag, "href=\"", "\"").chain(between(tag, "src=\"", "\"")).collect::<Vec<_>>());
+        let mut paths: BTreeSet<String> = attributes.map(str::to_owned).collect();
+        for script in scripts() {
+            let imports = text(script).lines().filter(|line| line.starts_with("import "));
+            paths.extend(imports.flat_map(|line| between(line, "'./", "'")).map(|name| format!("/assets/js/{name}")));
+        }
+        paths
+    }
+
+    #[test]
+    fn everything_referred_to_exists_and_everything_that_exists_is_referred_to() {
+        let served: BTreeSet<String> = ASSETS.iter().map(|asset| asset.path.to_owned()).filter(|path| path != "/").collect();
+        assert_eq!(referred(), served);
+    }
+
+    #[test]
+    fn every_file_in_the_folder_is_served() {
+        fn walk(folder: &Path, found: &mut BTreeSet<String>) {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    walk(&entry.path(), found);
+                } else {
+                    found.insert(entry.path().to_str().unwrap().to_owned());
+                }
+            }
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+        let mut found = BTreeSet::new();
+        walk(&root, &mut found);
+        let of_path = |asset: &Asset| match asset.path {
+            "/" => root.join("index.html"),
+            path => root.join(path.trim_start_matches("/assets/")),
+        };
+        let served: BTreeSet<String> = ASSETS.iter().map(|asset| of_path(asset).to_str().unwrap().to_owned()).collect();
+        assert_eq!(found, served);
+    }
+
+    #[test]
+    fn the_page_keeps_to_its_own_policy() {
+        let page = html();
+        for forbidden in ["<style", " style=", "javascript:", "http://", "https://"] {
+            assert!(!page.contains(forbidden), "{forbidden} in index.html");
+        }
+        for script in between(page, "<script", "</script>") {
+            assert!(script.ends_with('>'), "an inline script in index.html");
+        }
+        for tag in between(page, "<", ">") {
+            assert!(!tag.split_whitespace().any(|word| word.starts_with("on") && word.contains('=')), "a listener in <{tag}>");
+        }
+        for script in scripts() {
+            for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+                assert!(!text(script).contains(forbidden), "{forbidden} in {}", script.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_id_that_a_script_looks_up_is_in_the_page() {
+        let ids: BTreeSet<&str> = between(html(), " id=\"", "\"").collect();
+        for script in scripts() {
+            for id in between(text(script), "byId('", "')") {
+                assert!(ids.contains(id), "{} looks up #{id}, which index.html does not have", script.path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_string_that_is_used_is_translated() {
+        let strings = text(ASSETS.iter().find(|asset| asset.path.ends_with("/i18n.js")).unwrap());
+        let known = |key: &str| strings.contains(&format!("  '{key}': [")) || strings.contains(&format!("  {key}: ["));
+        let used_in_page = ["data-i18n=\"", "data-i18n-placeholder=\"", "data-i18n-label=\""];
+        for key in used_in_page.into_iter().flat_map(|attribute| between(html(), attribute, "\"")) {
+            assert!(known(key), "index.html uses the string {key}, which i18n.js does not have");
+        }
+        for script in scripts() {
+            // Keys that are put together (`t(`role.${…}`)`) start with a back-tick and are not seen here.
+            for key in between(text(script), " t('", "'").chain(between(text(script), "(t('", "'")) {
+                assert!(known(key), "{} uses the string {key}, which i18n.js does not have", script.path);
+            }
+        }
+    }
+}
