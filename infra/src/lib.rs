@@ -1,9 +1,12 @@
 //! Infrastructure: ports, each beside its adapters. Only this crate names rdkafka, sqlx and fjall.
 
 pub mod clock;
+pub mod config;
 pub mod http;
+pub mod lifecycle;
 pub mod log;
 pub mod random;
 pub mod read_model;
 pub mod state_store;
+pub mod telemetry;
 pub mod tokens;

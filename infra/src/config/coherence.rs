@@ -1,0 +1,78 @@
+//! What must hold between settings.
+
+use std::net::SocketAddr;
+
+use super::{Config, LogKind, Problem, ReadModelKind};
+
+/// Everything in `config` that does not go together, each with the fix.
+pub(super) fn check(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut refuse = |wrong: bool, setting: &str, reason: &str| {
+        if wrong {
+            problems.push(Problem { setting: setting.to_owned(), reason: reason.to_owned(), source: String::new() });
+        }
+    };
+    let production = config.production();
+
+    refuse(
+        config.log.kind == LogKind::Kafka && config.log.brokers.is_none(),
+        "log.brokers",
+        "Kafka needs its brokers; set it to host:port, or log.kind to embedded",
+    );
+    refuse(
+        config.log.kind == LogKind::Embedded && config.log.brokers.is_some(),
+        "log.brokers",
+        "brokers are given but the log is embedded; set log.kind to kafka, or leave log.brokers away",
+    );
+    refuse(
+        config.read_model.kind == ReadModelKind::Postgres && config.read_model.postgres_url.is_none(),
+        "read_model.postgres_url",
+        "Postgres needs its URL; set it to postgres://user:password@host/database, or read_model.kind to sqlite",
+    );
+    refuse(
+        config.read_model.kind == ReadModelKind::Sqlite && config.read_model.postgres_url.is_some(),
+        "read_model.postgres_url",
+        "a database is given but the read model is SQLite; set read_model.kind to postgres, or leave it away",
+    );
+    refuse(
+        production && config.tokens.development_sign_in == Some(true),
+        "tokens.development_sign_in",
+        "signing in without a password is refused in production; leave it away",
+    );
+    refuse(
+        production && config.tokens.key_file.is_none() && config.tokens.jwks_url.is_none(),
+        "tokens.key_file",
+        "production makes up no key; set it to an Ed25519 key in PEM form (openssl genpkey -algorithm ed25519), or set \
+         tokens.jwks_url where this process only verifies tokens",
+    );
+    refuse(
+        production && config.tokens.secure_cookies == Some(false),
+        "tokens.secure_cookies",
+        "cookies without `Secure` are refused in production; leave it away",
+    );
+    refuse(
+        config.development_sign_in() && !loopback(&config.node.public_listen),
+        "node.public_listen",
+        "anyone who reaches this address could sign in as anybody; listen on 127.0.0.1, or set \
+         tokens.development_sign_in to false",
+    );
+    refuse(
+        unspecified(&config.node.internal_listen) && config.node.internal_url.is_none(),
+        "node.internal_url",
+        "other nodes cannot reach an address of all interfaces; set it to how they reach node.internal_listen, such as http://host:8081",
+    );
+    refuse(
+        config.node.public_listen == config.node.internal_listen && !config.node.public_listen.ends_with(":0"),
+        "node.internal_listen",
+        "it must not be the public address, since what it serves is not for the outside; take another port",
+    );
+    problems
+}
+
+fn loopback(address: &str) -> bool {
+    address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
+}
+
+fn unspecified(address: &str) -> bool {
+    address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_unspecified())
+}
