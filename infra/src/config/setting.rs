@@ -183,7 +183,7 @@ impl fmt::Display for Kind {
             Self::OneOf(names) => f.write_str(&names.join(" or ")),
             Self::Address => f.write_str("an address with a port, such as 127.0.0.1:8080"),
             Self::Path => f.write_str("a path"),
-            Self::Url(schemes) => write!(f, "a URL such as {}://host", schemes.join(":// or ")),
+            Self::Url(schemes) => write!(f, "a URL such as {}://host", schemes.join("://host or ")),
             Self::Brokers => f.write_str("a list such as host:9092,other:9092"),
             Self::Properties => f.write_str("a table of names and texts (name=text;name=text outside the file)"),
         }
