@@ -17,8 +17,15 @@ pub struct UserRow {
     pub status_text: String,
     /// When they registered.
     pub registered_at: Timestamp,
-    /// Whether they left for good.
-    pub deactivated: bool,
+    /// The stream version that made the row.
+    pub version: u64,
+}
+
+/// Somebody left for good. A table of its own, because the event says nothing of the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeactivationRow {
+    /// When.
+    pub deactivated_at: Timestamp,
     /// The stream version that made the row.
     pub version: u64,
 }
@@ -126,6 +133,8 @@ pub struct ReadRow {
 pub struct Changes {
     /// People.
     pub users: BTreeMap<UserId, UserRow>,
+    /// People who left for good.
+    pub deactivations: BTreeMap<UserId, DeactivationRow>,
     /// Rooms.
     pub rooms: BTreeMap<RoomId, RoomRow>,
     /// How far rooms have come.

@@ -8,13 +8,19 @@
 //! * what can be derived is derived (unread, member counts), never counted up and down.
 
 mod changes;
+mod columns;
+mod migrations;
 mod queries;
+mod reads;
+pub mod sqlite;
+mod statements;
+mod tables;
 
 use async_trait::async_trait;
 use domain::acceptance::Cursor;
 use domain::{RoomId, UserId};
 
-pub use changes::{Changes, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RoomHeadRow, RoomRow, UserRow};
+pub use changes::{Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RoomHeadRow, RoomRow, UserRow};
 pub use queries::{
     Direction, MemberView, MentionView, MessageView, MineView, ReactionView, ReadView, RoomChanges, RoomView, UserView, Viewer,
 };

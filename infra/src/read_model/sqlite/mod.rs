@@ -1,0 +1,139 @@
+//! The timeline in one SQLite file: the embedded default.
+//!
+//! One connection writes and a few read, beside it and each other (WAL). A commit is on disk when it returns
+//! (`synchronous=FULL`). The file belongs to one machine; several processes may open it.
+
+mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row, Sqlite};
+use uuid::Uuid;
+
+use super::columns::Columns;
+use super::reads::{Argument, Query, Reader};
+use super::statements::{self, Statements};
+use super::tables::{self, Store};
+use super::{Changes, Checkpoint, Fault, Timeline, migrations};
+use crate::log::TopicPartition;
+
+/// Connections that read.
+const READERS: u32 = 4;
+/// How long a connection waits for another process's lock, and a query for a connection.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+/// Pages that a connection keeps in memory, in KiB.
+const CACHE_KIB: i64 = 8 * 1024;
+
+/// Opens the file, made when it does not exist, and brings its schema up to date.
+///
+/// # Errors
+/// [`Fault::Unavailable`] where it cannot be opened, or was made by a later version of the program.
+pub async fn open(file: &Path) -> Result<Arc<dyn Timeline>, Fault> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(WAIT_MAX)
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .pragma("temp_store", "MEMORY");
+    let pool = |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(WAIT_MAX).idle_timeout(None);
+    let writer = pool(1).connect_with(options.clone()).await.map_err(fault)?;
+    migrations::sqlite().run(&writer).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await.map_err(fault)?;
+    Ok(tables::timeline(Database { writer, readers }))
+}
+
+struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// Says whether trying again helps. The primary code is the lowest byte of SQLite's extended code.
+fn fault(error: sqlx::Error) -> Fault {
+    const TOO_BIG: i32 = 18;
+    const CONSTRAINT: i32 = 19;
+    const MISMATCH: i32 = 20;
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    match (code.map(|code| code & 0xff), &error) {
+        (Some(TOO_BIG | CONSTRAINT | MISMATCH), _) | (_, sqlx::Error::Encode(_)) => Fault::Rejected(error.to_string()),
+        _ => Fault::Unavailable(error.to_string()),
+    }
+}
+
+impl Columns for SqliteRow {
+    fn text(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        self.try_get(name).map_err(fault)
+    }
+    fn integer(&self, name: &'static str) -> Result<Option<i64>, Fault> {
+        self.try_get(name).map_err(fault)
+    }
+    fn boolean(&self, name: &'static str) -> Result<bool, Fault> {
+        self.try_get(name).map_err(fault)
+    }
+    fn uuid(&self, name: &'static str) -> Result<Uuid, Fault> {
+        self.try_get(name).map_err(fault)
+    }
+}
+
+async fn fetch(connection: &mut SqliteConnection, (statement, arguments): Query<'_>) -> Result<Vec<SqliteRow>, Fault> {
+    let mut query = sqlx::query::<Sqlite>(statement);
+    for argument in arguments {
+        query = match *argument {
+            // Owned, because the driver's worker thread takes the values along.
+            Argument::Text(text) => query.bind(text.to_owned()),
+            Argument::Integer(integer) => query.bind(integer),
+            Argument::Uuid(uuid) => query.bind(uuid),
+        };
+    }
+    query.fetch_all(connection).await.map_err(fault)
+}
+
+#[async_trait]
+impl Reader for Database {
+    type Row = SqliteRow;
+
+    fn statements(&self) -> &'static Statements {
+        &statements::SQLITE
+    }
+
+    async fn rows(&self, query: Query<'_>) -> Result<Vec<SqliteRow>, Fault> {
+        fetch(&mut *self.readers.acquire().await.map_err(fault)?, query).await
+    }
+
+    async fn snapshot<const N: usize>(&self, queries: [Query<'_>; N]) -> Result<[Vec<SqliteRow>; N], Fault> {
+        // A deferred transaction: its first SELECT takes the snapshot that all the others see.
+        let mut transaction = self.readers.begin().await.map_err(fault)?;
+        let mut answers = [const { Vec::new() }; N];
+        for (answer, query) in answers.iter_mut().zip(queries) {
+            *answer = fetch(&mut transaction, query).await?;
+        }
+        transaction.commit().await.map_err(fault)?;
+        Ok(answers)
+    }
+}
+
+#[async_trait]
+impl Store for Database {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn apply(
+        &self,
+        changes: &Changes,
+        partition: TopicPartition,
+        expected: Checkpoint,
+        next: Checkpoint,
+    ) -> Result<(), Fault> {
+        // IMMEDIATE takes the write lock at once, so that no transaction has to be given up half-way.
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        write::checkpoint(&mut transaction, partition, expected, next).await?;
+        write::rows(&mut transaction, changes).await?;
+        transaction.commit().await.map_err(fault)
+    }
+}

@@ -1,0 +1,265 @@
+//! Follows one partition: tail, judge, decode, apply, again.
+//!
+//! Invariant: what is applied is exactly the effective history, in order, and the checkpoint passes a record only in the
+//! transaction of its rows, or after the record was parked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::{EventTopic, PartitionId};
+use domain::wire::Entry;
+use domain::{Envelope, Verdict};
+use infra::log::{Assignment, Log, Offset, StoredRecord, Topic, TopicPartition};
+use infra::read_model::{self, Changes, Checkpoint, Timeline};
+use metrics::{counter, gauge, histogram};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use crate::park::Parking;
+use crate::reads::ReadPosition;
+use crate::{BACKOFF_MIN, Fault, Options, reads, timeline};
+
+/// What all partitions share.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) timeline: Arc<dyn Timeline>,
+    pub(crate) assignment: Arc<dyn Assignment>,
+    pub(crate) parking: Parking,
+}
+
+/// A record, judged and understood, with the checkpoint behind it.
+struct Item {
+    stored: StoredRecord,
+    after: Checkpoint,
+    content: Content,
+}
+
+enum Content {
+    /// A claim, a barrier, or a record that does not count.
+    Nothing,
+    Event(Box<Envelope>),
+    Read(ReadPosition),
+    /// Effective, and not to be understood.
+    Undecodable(String),
+}
+
+/// Follows `partition` until `stop`; what fails is tried again, after a pause. A batch that was begun is finished.
+pub(crate) async fn follow(shared: Arc<Shared>, partition: TopicPartition, stop: CancellationToken) {
+    let mut follower = Follower { shared: &shared, partition, stop: &stop, failures: 0, parked: BTreeSet::new() };
+    while let Err(fault) = follower.run().await {
+        let pause = follower.pause(&fault);
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+struct Follower<'a> {
+    shared: &'a Shared,
+    partition: TopicPartition,
+    stop: &'a CancellationToken,
+    /// Failures since the last batch that was applied.
+    failures: u32,
+    /// What was parked beyond the checkpoint, so that a retry of the batch does not park it again.
+    parked: BTreeSet<Offset>,
+}
+
+impl Follower<'_> {
+    /// Reads from the checkpoint on, until told to stop or something fails.
+    async fn run(&mut self) -> Result<(), Fault> {
+        let options = &self.shared.options;
+        let mut at = self.shared.timeline.checkpoint(self.partition).await?;
+        let mut tail = self.shared.log.tail(self.partition, at.next_offset).await?;
+        self.show(at, None);
+        loop {
+            let records = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                records = tail.next(options.batch_records_max, options.wait_max) => records?,
+            };
+            for batch in batches(records, options.batch_bytes_max) {
+                at = self.batch(at, batch).await?;
+                if self.stop.is_cancelled() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Applies one batch, and tells of it. A batch holds at least one record.
+    async fn batch(&mut self, at: Checkpoint, records: Vec<StoredRecord>) -> Result<Checkpoint, Fault> {
+        let began = Instant::now();
+        let count = records.len();
+        let items = self.understood(at, records);
+        self.park_undecodable(&items).await?;
+        let at = self.apply(at, &items).await?;
+        self.failures = 0;
+        self.parked = self.parked.split_off(&at.next_offset);
+        let event_at = items.iter().rev().find_map(|item| match &item.content {
+            Content::Event(envelope) => Some(envelope.metadata.time),
+            _ => None,
+        });
+        self.show(at, event_at);
+        if let Some(partition) = event_partition(self.partition) {
+            self.shared.assignment.commit(partition, at.next_offset);
+        }
+        histogram!("sarangbang_projector_batch_seconds").record(began.elapsed());
+        counter!("sarangbang_projector_records_total", "topic" => self.partition.topic.base_name())
+            .increment(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(at)
+    }
+
+    /// Judges and decodes the records that follow `at`.
+    fn understood(&self, at: Checkpoint, records: Vec<StoredRecord>) -> Vec<Item> {
+        let mut after = at;
+        let mut understood = |stored: StoredRecord| {
+            after.next_offset = stored.offset.saturating_add(1);
+            let content = match self.partition.topic {
+                Topic::Users => event(&mut after, &stored, EventTopic::Users),
+                Topic::Rooms => event(&mut after, &stored, EventTopic::Rooms),
+                _ => ReadPosition::decode(&stored.record).map_or_else(
+                    || {
+                        ignored("malformed");
+                        Content::Nothing
+                    },
+                    Content::Read,
+                ),
+            };
+            Item { stored, after, content }
+        };
+        records.into_iter().map(&mut understood).collect()
+    }
+
+    async fn park_undecodable(&mut self, items: &[Item]) -> Result<(), Fault> {
+        for item in items {
+            if let Content::Undecodable(error) = &item.content {
+                self.park(item, error, "undecodable").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of `items`. Where the database refuses them, halves them until the culprit stands alone, and parks it.
+    async fn apply(&mut self, mut at: Checkpoint, items: &[Item]) -> Result<Checkpoint, Fault> {
+        let timeline = &self.shared.timeline;
+        let mut waiting = vec![items];
+        while let Some(part) = waiting.pop() {
+            let Some(last) = part.last() else { continue };
+            match timeline.apply(&changes(part), self.partition, at, last.after).await {
+                Ok(()) => at = last.after,
+                Err(read_model::Fault::Rejected(error)) if part.len() == 1 => {
+                    self.park(last, &error, "rejected").await?;
+                    timeline.apply(&Changes::default(), self.partition, at, last.after).await?;
+                    at = last.after;
+                }
+                Err(read_model::Fault::Rejected(_)) => {
+                    let (former, latter) = part.split_at(part.len() / 2);
+                    waiting.extend([latter, former]);
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Ok(at)
+    }
+
+    async fn park(&mut self, item: &Item, error: &str, cause: &'static str) -> Result<(), Fault> {
+        let offset = item.stored.offset;
+        if self.parked.contains(&offset) {
+            return Ok(());
+        }
+        self.shared.parking.park(self.partition, &item.stored, item.after, error).await?;
+        self.parked.insert(offset);
+        counter!("sarangbang_events_parked_total", "projection" => "timeline", "cause" => cause).increment(1);
+        error!(partition = %self.partition, offset, cause, error, "an event cannot be applied and was parked");
+        Ok(())
+    }
+
+    fn show(&self, at: Checkpoint, event_at: Option<domain::Timestamp>) {
+        let labels = [("topic", self.partition.topic.base_name().to_owned()), ("partition", self.partition.partition.to_string())];
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; offsets up to 2^53 are exact")]
+        gauge!("sarangbang_projector_checkpoint_offset", &labels).set(at.next_offset as f64);
+        self.shared.options.status.change_if_there(self.partition, |progress| {
+            progress.checkpoint = Some(at);
+            progress.fault = None;
+            progress.event_at = event_at.or(progress.event_at);
+        });
+    }
+
+    /// How long to wait after `fault`; tells of it.
+    fn pause(&mut self, fault: &Fault) -> Duration {
+        let partition = self.partition;
+        if let Fault::ReadModel(read_model::Fault::CheckpointMoved(_)) = fault {
+            // Another node follows the same partition: normal for a moment after a change of the assignment.
+            counter!("sarangbang_projector_checkpoints_moved_total").increment(1);
+            debug!(%partition, "another projector moved the checkpoint; reading it again");
+        } else {
+            counter!("sarangbang_projector_faults_total").increment(1);
+            self.shared.options.status.change_if_there(partition, |progress| progress.fault = Some(fault.to_string()));
+            warn!(%partition, %fault, failures = self.failures, "projecting failed; it is tried again");
+        }
+        self.failures = self.failures.saturating_add(1);
+        let longest = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16)).min(self.shared.options.backoff_max);
+        BACKOFF_MIN.min(longest) + infra::random::jitter(longest)
+    }
+}
+
+/// Judges a record of an event topic, and decodes it if it counts.
+fn event(after: &mut Checkpoint, stored: &StoredRecord, topic: EventTopic) -> Content {
+    match after.cursor.accept(stored.record.mark()) {
+        Verdict::Claimed => Content::Nothing,
+        Verdict::Ignored(reason) => {
+            ignored(reason.label());
+            Content::Nothing
+        }
+        Verdict::Effective => match stored.record.decode(topic) {
+            Ok(Entry::Event(envelope)) => Content::Event(Box::new(envelope)),
+            Ok(Entry::Barrier | Entry::Claim { .. }) => Content::Nothing,
+            Err(error) => Content::Undecodable(error.to_string()),
+        },
+    }
+}
+
+fn ignored(reason: &'static str) {
+    counter!("sarangbang_records_ignored_total", "reader" => "timeline", "reason" => reason).increment(1);
+}
+
+fn changes(items: &[Item]) -> Changes {
+    let mut changes = Changes::default();
+    for item in items {
+        match &item.content {
+            Content::Event(envelope) => timeline::project(envelope, &mut changes),
+            Content::Read(position) => reads::project(position, &mut changes),
+            Content::Nothing | Content::Undecodable(_) => {}
+        }
+    }
+    changes
+}
+
+/// Cuts records into batches of at most `bytes_max` bytes, but at least one record.
+fn batches(records: Vec<StoredRecord>, bytes_max: usize) -> Vec<Vec<StoredRecord>> {
+    let mut batches: Vec<Vec<StoredRecord>> = Vec::new();
+    let mut bytes = 0_usize;
+    for record in records {
+        let size = record.record.size_bytes();
+        match batches.last_mut() {
+            Some(batch) if bytes.saturating_add(size) <= bytes_max => {
+                bytes += size;
+                batch.push(record);
+            }
+            _ => {
+                bytes = size;
+                batches.push(vec![record]);
+            }
+        }
+    }
+    batches
+}
+
+fn event_partition(partition: TopicPartition) -> Option<PartitionId> {
+    let topic = EventTopic::ALL.into_iter().find(|topic| Topic::from(*topic) == partition.topic)?;
+    Some(PartitionId { topic, number: partition.partition })
+}

@@ -1,0 +1,161 @@
+//! The timeline projection: events to rows. Pure, and the same for every database.
+//!
+//! Every row is a whole row and carries the version of the stream that made it, so that it can be applied any number of times.
+//! Events of one stream must come in order; then the rows of a batch do not depend on where batches are cut.
+
+use domain::room::{Details, Member, MessageDeleted, MessageFacts, Reaction};
+use domain::{Envelope, Event, RoomId, StreamId, Timestamp, UserId, room, user};
+use infra::read_model::{
+    Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, RoomHeadRow, RoomRow, UserRow,
+};
+
+/// Adds what `envelope` changes to `changes`.
+pub fn project(envelope: &Envelope, changes: &mut Changes) {
+    let version = envelope.metadata.stream_version;
+    match (&envelope.stream, &envelope.event) {
+        (StreamId::User(user), Event::User(event)) => of_user(user, event, version, changes),
+        (StreamId::Room(room), Event::Room(event)) => RoomProjection { room: *room, version, changes }.apply(event),
+        // The decoder takes the stream from the topic and the event from its type: a user's event in the topic of rooms says
+        // nothing about any room, and changes nothing.
+        (StreamId::User(_), Event::Room(_)) | (StreamId::Room(_), Event::User(_)) => {}
+    }
+}
+
+fn of_user(user: &UserId, event: &user::Event, version: u64, changes: &mut Changes) {
+    match event {
+        user::Event::Registered(profile) | user::Event::ProfileChanged(profile) => {
+            let row = UserRow {
+                user_name: profile.personal.user_name.to_string(),
+                status_text: profile.personal.status_text.to_string(),
+                registered_at: profile.registered_at,
+                version,
+            };
+            changes.users.insert(user.clone(), row);
+        }
+        user::Event::MuteChanged(change) => {
+            changes.mutes.insert((user.clone(), change.room_id), MuteRow { muted: change.muted, version });
+        }
+        user::Event::Deactivated(gone) => {
+            changes.deactivations.insert(user.clone(), DeactivationRow { deactivated_at: gone.deactivated_at, version });
+        }
+    }
+}
+
+/// One event of one room on its way to rows.
+struct RoomProjection<'a> {
+    room: RoomId,
+    version: u64,
+    changes: &'a mut Changes,
+}
+
+impl RoomProjection<'_> {
+    fn apply(&mut self, event: &room::Event) {
+        self.head(0, Timestamp::default());
+        match event {
+            room::Event::Created(created) => {
+                self.details(&created.details);
+                self.head(0, created.details.created_at);
+                created.members.iter().for_each(|member| self.member(member));
+            }
+            room::Event::Renamed(details)
+            | room::Event::TopicSet(details)
+            | room::Event::Archived(details)
+            | room::Event::Closed(details)
+            | room::Event::Reopened(details) => self.details(details),
+            room::Event::MembersAdded(added) => added.members.iter().for_each(|member| self.member(member)),
+            room::Event::MemberJoined(member) | room::Event::RoleChanged(member) => self.member(member),
+            room::Event::MemberLeft(gone) | room::Event::MemberRemoved(gone) => self.gone(&gone.user_id),
+            room::Event::MessageSent(sent) => {
+                self.message(&sent.message);
+                self.mentions(&sent.message, &sent.message.mentions, true);
+            }
+            room::Event::MessageEdited(edited) => {
+                self.message(&edited.message);
+                self.mentions(&edited.message, &edited.mentions_dropped, false);
+                self.mentions(&edited.message, &edited.message.mentions, true);
+            }
+            room::Event::MessageDeleted(deleted) => self.deleted(deleted),
+            room::Event::ReactionAdded(reaction) => self.reaction(reaction, true),
+            room::Event::ReactionRemoved(reaction) => self.reaction(reaction, false),
+        }
+    }
+
+    /// The stream has come this far, and its last message and activity at least as far.
+    fn head(&mut self, number: u64, active_at: Timestamp) {
+        let row = RoomHeadRow { version: self.version, last_number: number, last_activity_at: active_at };
+        let head = self.changes.room_heads.entry(self.room).or_insert(row);
+        head.version = head.version.max(row.version);
+        head.last_number = head.last_number.max(row.last_number);
+        head.last_activity_at = head.last_activity_at.max(row.last_activity_at);
+    }
+
+    fn details(&mut self, details: &Details) {
+        let row = RoomRow {
+            kind: details.kind,
+            status: details.status,
+            name: details.personal.name.as_ref().map(ToString::to_string),
+            topic: details.personal.topic.to_string(),
+            created_by: details.created_by.clone(),
+            created_at: details.created_at,
+            version: self.version,
+        };
+        self.changes.rooms.insert(self.room, row);
+    }
+
+    fn member(&mut self, member: &Member) {
+        let row = MemberRow { role: Some(member.role), joined_at: Some(member.joined_at), version: self.version };
+        self.changes.members.insert((self.room, member.user_id.clone()), row);
+    }
+
+    fn gone(&mut self, user: &UserId) {
+        let row = self.changes.members.entry((self.room, user.clone()));
+        // Where the row of the joining is in the same batch, its date goes along, as it stays in the table otherwise.
+        let row = row.or_insert(MemberRow { role: None, joined_at: None, version: self.version });
+        row.role = None;
+        row.version = self.version;
+    }
+
+    fn message(&mut self, facts: &MessageFacts) {
+        self.head(facts.number, facts.sent_at);
+        let row = MessageRow {
+            author: facts.author.clone(),
+            sent_at: facts.sent_at,
+            reply_to: facts.reply_to,
+            text: Some(facts.personal.text.to_string()),
+            mentions: facts.mentions.clone(),
+            edited_at: facts.edited_at,
+            deleted_at: None,
+            version: self.version,
+        };
+        self.changes.messages.insert((self.room, facts.number), row);
+    }
+
+    fn mentions(&mut self, facts: &MessageFacts, users: &[UserId], present: bool) {
+        for user in users {
+            let row = MentionRow { sent_at: facts.sent_at, present, version: self.version };
+            self.changes.mentions.insert((user.clone(), self.room, facts.number), row);
+        }
+    }
+
+    /// Mentions and reactions of a deleted message stay as rows; queries leave them out because the message is deleted.
+    fn deleted(&mut self, deleted: &MessageDeleted) {
+        self.head(deleted.number, deleted.sent_at);
+        let row = MessageRow {
+            author: deleted.author.clone(),
+            sent_at: deleted.sent_at,
+            reply_to: deleted.reply_to,
+            text: None,
+            mentions: Vec::new(),
+            edited_at: None,
+            deleted_at: Some(deleted.deleted_at),
+            version: self.version,
+        };
+        self.changes.messages.insert((self.room, deleted.number), row);
+    }
+
+    fn reaction(&mut self, reaction: &Reaction, present: bool) {
+        self.message(&reaction.message);
+        let key = (self.room, reaction.message.number, reaction.emoji.as_str().to_owned(), reaction.user_id.clone());
+        self.changes.reactions.insert(key, ReactionRow { present, version: self.version });
+    }
+}
