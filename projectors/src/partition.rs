@@ -179,7 +179,8 @@ impl Follower<'_> {
     }
 
     fn show(&self, at: Checkpoint, event_at: Option<domain::Timestamp>) {
-        let labels = [("topic", self.partition.topic.base_name().to_owned()), ("partition", self.partition.partition.to_string())];
+        let labels =
+            [("topic", self.partition.topic.base_name().to_owned()), ("partition", self.partition.partition.to_string())];
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; offsets up to 2^53 are exact")]
         gauge!("sarangbang_projector_checkpoint_offset", &labels).set(at.next_offset as f64);
         self.shared.options.status.change_if_there(self.partition, |progress| {

@@ -10,6 +10,7 @@
 mod changes;
 mod columns;
 mod migrations;
+pub mod postgres;
 mod queries;
 mod reads;
 pub mod sqlite;
@@ -20,7 +21,9 @@ use async_trait::async_trait;
 use domain::acceptance::Cursor;
 use domain::{RoomId, UserId};
 
-pub use changes::{Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RoomHeadRow, RoomRow, UserRow};
+pub use changes::{
+    Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RoomHeadRow, RoomRow, UserRow,
+};
 pub use queries::{
     Direction, MemberView, MentionView, MessageView, MineView, ReactionView, ReadView, RoomChanges, RoomView, UserView, Viewer,
 };

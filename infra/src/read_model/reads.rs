@@ -116,8 +116,7 @@ pub(super) async fn members(
     after: Option<&UserId>,
     limit: u32,
 ) -> Result<Page<MemberView>, Fault> {
-    let arguments =
-        [Argument::Uuid(room.as_uuid()), Argument::Text(after.map_or("", UserId::as_str)), one_more(limit)];
+    let arguments = [Argument::Uuid(room.as_uuid()), Argument::Text(after.map_or("", UserId::as_str)), one_more(limit)];
     let rows = reader.rows((reader.statements().members, &arguments)).await?;
     page(&rows, limit, columns::member_view)
 }
@@ -139,12 +138,8 @@ pub(super) async fn messages(
         Direction::Before(number) => (reader.statements().messages_before, number),
         Direction::After(number) => (reader.statements().messages_after, number),
     };
-    let arguments = [
-        Argument::Text(viewer.as_str()),
-        Argument::Uuid(room.as_uuid()),
-        Argument::Integer(saturated(number)),
-        one_more(limit),
-    ];
+    let arguments =
+        [Argument::Text(viewer.as_str()), Argument::Uuid(room.as_uuid()), Argument::Integer(saturated(number)), one_more(limit)];
     let rows = reader.rows((statement, &arguments)).await?;
     page(&rows, limit, columns::message_view)
 }
@@ -155,8 +150,7 @@ pub(super) async fn message(
     number: u64,
     viewer: &UserId,
 ) -> Result<Option<MessageView>, Fault> {
-    let arguments =
-        [Argument::Text(viewer.as_str()), Argument::Uuid(room.as_uuid()), Argument::Integer(saturated(number))];
+    let arguments = [Argument::Text(viewer.as_str()), Argument::Uuid(room.as_uuid()), Argument::Integer(saturated(number))];
     let rows = reader.rows((reader.statements().message, &arguments)).await?;
     rows.first().map(columns::message_view).transpose()
 }
@@ -174,15 +168,10 @@ pub(super) async fn mentions_of(
     before: Option<(i64, RoomId, u64)>,
     limit: u32,
 ) -> Result<Page<MentionView>, Fault> {
-    let (at, room, number) = before
-        .map_or((i64::MAX, Uuid::max(), i64::MAX), |(at, room, number)| (at, room.as_uuid(), saturated(number)));
-    let arguments = [
-        Argument::Text(user.as_str()),
-        Argument::Integer(at),
-        Argument::Uuid(room),
-        Argument::Integer(number),
-        one_more(limit),
-    ];
+    let (at, room, number) =
+        before.map_or((i64::MAX, Uuid::max(), i64::MAX), |(at, room, number)| (at, room.as_uuid(), saturated(number)));
+    let arguments =
+        [Argument::Text(user.as_str()), Argument::Integer(at), Argument::Uuid(room), Argument::Integer(number), one_more(limit)];
     let rows = reader.rows((reader.statements().mentions_of, &arguments)).await?;
     page(&rows, limit, columns::mention_view)
 }

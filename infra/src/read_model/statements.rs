@@ -125,11 +125,7 @@ macro_rules! statements {
                 message_columns!($reactions),
                 " FROM messages m WHERE m.room_id = $2 AND m.version > $3 ORDER BY m.version LIMIT $4"
             ),
-            message: concat!(
-                "SELECT ",
-                message_columns!($reactions),
-                " FROM messages m WHERE m.room_id = $2 AND m.number = $3"
-            ),
+            message: concat!("SELECT ", message_columns!($reactions), " FROM messages m WHERE m.room_id = $2 AND m.number = $3"),
             reactions: "SELECT e.emoji, e.user_id FROM reactions e \
                  JOIN messages m ON m.room_id = e.room_id AND m.number = e.number \
                  WHERE e.room_id = $1 AND e.number = $2 AND e.present AND m.deleted_at IS NULL \
@@ -160,4 +156,10 @@ macro_rules! statements {
 pub(super) const SQLITE: Statements = statements!(
     reactions: "json_group_array(json_array(g.emoji, g.total, g.mine))",
     listed: "(SELECT value FROM json_each($1))"
+);
+
+/// For Postgres.
+pub(super) const POSTGRES: Statements = statements!(
+    reactions: "json_agg(json_build_array(g.emoji, g.total, g.mine))::text",
+    listed: "(SELECT json_array_elements_text($1::json))"
 );

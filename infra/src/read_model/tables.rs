@@ -19,8 +19,13 @@ pub(super) trait Store: Reader + 'static {
     fn kind(&self) -> &'static str;
 
     /// As [`Timeline::apply`].
-    async fn apply(&self, changes: &Changes, partition: TopicPartition, expected: Checkpoint, next: Checkpoint)
-    -> Result<(), Fault>;
+    async fn apply(
+        &self,
+        changes: &Changes,
+        partition: TopicPartition,
+        expected: Checkpoint,
+        next: Checkpoint,
+    ) -> Result<(), Fault>;
 }
 
 /// Makes the port out of a database.

@@ -101,9 +101,10 @@ async fn rooms(connection: &mut SqliteConnection, changes: &Changes) -> Result<(
         ))
     });
     put(connection, ROOMS, rooms).await?;
-    let heads = changes.room_heads.iter().map(|(room, row)| {
-        Ok((hex(*room), signed(row.version)?, signed(row.last_number)?, row.last_activity_at.as_millis()))
-    });
+    let heads = changes
+        .room_heads
+        .iter()
+        .map(|(room, row)| Ok((hex(*room), signed(row.version)?, signed(row.last_number)?, row.last_activity_at.as_millis())));
     put(connection, HEADS, heads).await
 }
 
