@@ -2,7 +2,7 @@
 
 import { api, describe } from './api.js';
 import { avatar, byId, debounced, make, setText } from './dom.js';
-import { t } from './i18n.js';
+import { memberCount, t } from './i18n.js';
 import { uuidV7 } from './ids.js';
 import { attempt } from './notices.js';
 
@@ -114,7 +114,7 @@ export class Directory {
         },
       },
     });
-    const about = [t('members.button', { count: room.memberCount }), room.topic].filter(Boolean).join(' · ');
+    const about = [memberCount(room.memberCount), room.topic].filter(Boolean).join(' · ');
     return make(
       'li',
       { class: 'public-room', data: { testid: 'public-room', room: room.roomId } },

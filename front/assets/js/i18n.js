@@ -39,8 +39,9 @@ const STRINGS = {
   'room.gone': ['You are no longer in this room.', '더 이상 이 방의 멤버가 아닙니다.'],
   'members.title': ['Members', '멤버'],
   'members.button': ['{count} members', '멤버 {count}명'],
+  'members.one': ['1 member', '멤버 1명'],
   'members.add': ['Add', '추가'],
-  'members.addLabel': ['Add somebody by user id', '아이디로 멤버 추가'],
+  'members.addLabel': ['User id to add', '추가할 아이디'],
   'role.owner': ['owner', '방장'],
   'role.moderator': ['moderator', '관리자'],
   'role.member': ['', ''],
@@ -111,6 +112,9 @@ export function t(key, values = {}) {
   if (!pair) return key;
   return pair[language === 'ko' ? 1 : 0].replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
 }
+
+/** "5 members". */
+export const memberCount = (count) => (count === 1 ? t('members.one') : t('members.button', { count: count.toLocaleString(language) }));
 
 /** Writes the strings into every element that names one. */
 export function translatePage(root = document) {

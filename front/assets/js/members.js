@@ -2,7 +2,7 @@
 
 import { api } from './api.js';
 import { avatar, byId, debounced, make, setText } from './dom.js';
-import { t } from './i18n.js';
+import { memberCount, t } from './i18n.js';
 import { uuidV7 } from './ids.js';
 import { attempt } from './notices.js';
 
@@ -37,7 +37,7 @@ export class Members {
     const same = this.room === room?.roomId;
     this.room = room?.roomId ?? null;
     byId('add-member').hidden = !mayAdd;
-    if (room) setText(byId('members-button'), t('members.button', { count: room.memberCount }));
+    if (room) setText(byId('members-button'), memberCount(room.memberCount));
     if (!room) this.#show(false);
     else if (!same && this.#visible()) {
       byId('member-list').replaceChildren();

@@ -95,14 +95,14 @@ export class OpenRoom {
       return;
     }
     if (this.wanted !== roomId) return;
-    const readNumber = again && this.room ? this.room.readNumber : room.readNumber;
-    this.room = { ...room, readNumber };
+    const known = again && this.room;
+    this.room = { ...room, readNumber: Math.max(room.readNumber, known ? this.room.readNumber : 0) };
     byId('room').hidden = false;
     byId('room').dataset.room = roomId;
     byId('room').dataset.version = room.version;
     byId('nothing-open').hidden = true;
     this.#drawDetails();
-    this.timeline.show(page, readNumber, this.#rights());
+    this.timeline.show(page, known ? null : room.readNumber, this.#rights());
     this.timeline.setPending(this.outbox.of(roomId));
     this.live.follow(roomId, room.version);
     showBanner('resync', null);

@@ -81,6 +81,7 @@ export class RoomList {
     }
     if (!room.lastMessage || message.number >= room.lastMessage.number) room.lastMessage = message;
     room.unread = Math.max(0, room.lastNumber - room.readNumber);
+    if (room.unread === 0) room.unreadMentions = 0;
     this.rooms.sort((one, other) => other.lastActivityAt.localeCompare(one.lastActivityAt));
     this.draw();
   }
@@ -161,7 +162,7 @@ export class RoomList {
         on: { click: () => this.handlers.open(room.roomId) },
       },
       avatar(room.directWith ?? room.roomId, name, room.kind === 'direct' ? '' : 'square'),
-      make('span', { class: 'grow' }, make('span', { class: 'name', text: name }), make('br'), make('span', { class: 'last', text: said })),
+      make('span', { class: 'grow' }, make('span', { class: 'name', text: name }), make('span', { class: 'last', text: said })),
       make('span', { class: 'side' }, make('span', { text: shortTime(room.lastActivityAt) }), badges),
     );
   }

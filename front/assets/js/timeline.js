@@ -59,12 +59,12 @@ export class Timeline {
     byId('newest-button').hidden = true;
   }
 
-  /** Shows a room from its newest page on. `readNumber`: where the line "New" stands; `rights`: `{mayWrite, mayModerate}`. */
+  /** Shows a room from its newest page on. `readNumber`: the line "New" stands after it, or nowhere for null; `rights`: `{mayWrite, mayModerate}`. */
   show(page, readNumber, rights) {
     this.clear();
     this.rights = rights;
     const newest = page.items[0]?.number ?? 0;
-    this.unreadFrom = readNumber < newest && readNumber > 0 ? readNumber + 1 : 0;
+    this.unreadFrom = readNumber !== null && readNumber > 0 && readNumber < newest ? readNumber + 1 : 0;
     this.#take(page);
     this.toEnd();
     const line = this.list.querySelector('.unread-line');
