@@ -7,3 +7,5 @@
 //! 3. Register the file in `http/mod.rs`; the OpenAPI test names what is missing.
 
 pub mod bus;
+pub mod cluster;
+mod partition;

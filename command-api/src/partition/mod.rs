@@ -75,6 +75,11 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
+    /// Whether the task takes no more requests.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.requests.is_closed()
+    }
+
     /// Hands a request over, or gives it back with [`Fault::Busy`] when the queue is full.
     pub(crate) fn send(&self, request: Request) {
         if let Err(error) = self.requests.try_send(request) {

@@ -29,7 +29,7 @@ use super::pending::{Answer, InFlight, Pending};
 use super::pool::{Session, Slot};
 use super::streams::{CoolCache, Streams};
 use super::{Handle, ProducerPool, Request, rows};
-use crate::bus::{Fault, Outcome, Standing};
+use crate::bus::{Fault, Outcome};
 
 /// At most so many records are folded into one commit of the local store.
 const FOLD_RECORDS_MAX: usize = 1_024;
@@ -190,10 +190,11 @@ impl PartitionOwner {
 
     /// Opens the tail at the current position, trying until it works; nothing when `stop` came first.
     async fn open_tail(&mut self, stop: &CancellationToken) -> Option<Box<dyn Tail>> {
+        let log = Arc::clone(&self.environment.log);
         loop {
             let opened = tokio::select! {
                 () = stop.cancelled() => return None,
-                opened = self.tail_and_end() => opened,
+                opened = tail_and_end(&log, self.partition.into(), self.next_offset) => opened,
             };
             match opened {
                 Ok((tail, end)) => {
@@ -213,12 +214,6 @@ impl PartitionOwner {
                 }
             }
         }
-    }
-
-    async fn tail_and_end(&self) -> Result<(Box<dyn Tail>, u64), LogFault> {
-        let end = self.environment.log.end(self.partition.into()).await?;
-        let tail = self.environment.log.tail(self.partition.into(), self.next_offset).await?;
-        Ok((tail, end))
     }
 
     /// Schedules the first claim once the fold has come to where the log ended at the start, or no more records come.
@@ -597,6 +592,12 @@ impl From<state_store::Fault> for Broken {
     fn from(fault: state_store::Fault) -> Self {
         Self::Store(fault)
     }
+}
+
+/// Opens the tail, and says where the log ended just before.
+async fn tail_and_end(log: &Arc<dyn Log>, of: TopicPartition, from: u64) -> Result<(Box<dyn Tail>, u64), LogFault> {
+    let end = log.end(of).await?;
+    Ok((log.tail(of, from).await?, end))
 }
 
 fn count_ignored(reason: &'static str) {

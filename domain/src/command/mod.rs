@@ -125,7 +125,7 @@ pub enum Decision<E> {
 }
 
 /// A business "no", by aggregate. It leaves no event, and is decided anew each time.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum Refusal {
     /// A user refused.
     #[error(transparent)]

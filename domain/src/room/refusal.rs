@@ -5,7 +5,7 @@ use crate::command::RefusalKind;
 use crate::ids::UserId;
 
 /// A room's refusal. Its code is stable.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum Refusal {
     /// There is no such room, or the actor may not know of it.
     #[error("there is no such room")]

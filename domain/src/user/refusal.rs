@@ -4,7 +4,7 @@ use super::MUTED_ROOMS_MAX;
 use crate::command::RefusalKind;
 
 /// A user's refusal. Its code is stable.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum Refusal {
     /// There is no such person.
     #[error("there is no such person")]

@@ -1,0 +1,260 @@
+//! Which partitions this node works on: follows the assignment and invitations, starts and stops partition owners, tells others who
+//! owns what, and hands over on a planned stop. All of it is hints: safety never rests on this file (rule 1).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use domain::ids::PartitionId;
+use domain::wire::Record;
+use futures_util::future::join_all;
+use infra::log::{Assignment, Tail, Topic, TopicPartition, partition_for};
+use infra::state_store::StateStore;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::StartFault;
+use super::routing::{OwnerHint, Routing};
+use crate::partition::{Environment, PartitionOwner, Role};
+
+/// How long an invitation to take over counts, if the assignment does not follow.
+const INVITATION: Duration = Duration::from_secs(30);
+/// Invitations that may wait to be read.
+const INVITATIONS_MAX: usize = 1_024;
+/// How many hints are read at a time.
+const HINTS_BATCH_MAX: usize = 256;
+/// How long one read of the hints waits.
+const HINTS_WAIT_MAX: Duration = Duration::from_secs(1);
+/// The pause after the `owners` topic could not be read.
+const HINTS_RETRY: Duration = Duration::from_secs(1);
+/// How long a planned stop waits until its successors are named.
+const NAMING_MAX: Duration = Duration::from_secs(2);
+
+/// The partitions of one node.
+pub struct Manager {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    environment: Environment,
+    store: StateStore,
+    routing: Arc<Routing>,
+    assignment: Box<dyn Assignment>,
+    runs: AtomicU64,
+}
+
+/// A partition owner of this node.
+struct Running {
+    stop: CancellationToken,
+    role: watch::Receiver<Role>,
+    task: JoinHandle<()>,
+    publisher: JoinHandle<()>,
+}
+
+impl Manager {
+    /// Joins the group and starts to follow the assignment.
+    pub async fn start(
+        environment: Environment,
+        store: StateStore,
+        routing: Arc<Routing>,
+        group: &str,
+    ) -> Result<Self, StartFault> {
+        let assignment = environment.log.assignment(group).await?;
+        let shared = Arc::new(Shared { environment, store, routing, assignment, runs: AtomicU64::new(0) });
+        let stop = CancellationToken::new();
+        let (invite, invitations) = mpsc::channel(INVITATIONS_MAX);
+        for partition in 0..shared.environment.log.partitions(Topic::Owners).get() {
+            let topic_partition = TopicPartition { topic: Topic::Owners, partition };
+            tokio::spawn(Arc::clone(&shared).follow_hints(topic_partition, invite.clone(), stop.clone()));
+        }
+        let task = tokio::spawn(Arc::clone(&shared).manage(invitations, stop.clone()));
+        Ok(Self { shared, stop, task: Mutex::new(Some(task)) })
+    }
+
+    /// Drains every partition, names successors, leaves the group.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.lock().await.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the task that manages partitions ended abnormally");
+        }
+        self.shared.assignment.leave().await;
+    }
+}
+
+impl Shared {
+    async fn manage(self: Arc<Self>, mut invitations: mpsc::Receiver<PartitionId>, stop: CancellationToken) {
+        let mut assigned = self.assignment.watch();
+        let mut invited: HashMap<PartitionId, Instant> = HashMap::new();
+        let mut running: HashMap<PartitionId, Running> = HashMap::new();
+        loop {
+            let wanted = wanted(&assigned.borrow_and_update(), &mut invited);
+            self.stop_unwanted(&mut running, &wanted).await;
+            for partition in wanted {
+                if !running.contains_key(&partition)
+                    && let Some(started) = self.start_owner(partition)
+                {
+                    running.insert(partition, started);
+                }
+            }
+            let expiry = invited.values().min().copied();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                changed = assigned.changed() => if changed.is_err() { break },
+                Some(partition) = invitations.recv() => { invited.insert(partition, Instant::now() + INVITATION); }
+                () = sleep_until(expiry) => {}
+            }
+        }
+        self.hand_over(running).await;
+    }
+
+    async fn stop_unwanted(&self, running: &mut HashMap<PartitionId, Running>, wanted: &BTreeSet<PartitionId>) {
+        let stopped: Vec<_> = running.extract_if(|partition, _| !wanted.contains(partition)).collect();
+        join_all(stopped.into_iter().map(|(partition, running)| self.stop_owner(partition, running))).await;
+    }
+
+    fn start_owner(self: &Arc<Self>, partition: PartitionId) -> Option<Running> {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        let started = self
+            .store
+            .partition(partition)
+            .and_then(|store| PartitionOwner::new(partition, store, run, self.environment.clone()));
+        let (owner, role) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::error!(%partition, %error, "the local state of a partition cannot be opened; it is not served here");
+                return None;
+            }
+        };
+        let (handle, requests) = PartitionOwner::queue(self.environment.limits);
+        let stop = CancellationToken::new();
+        self.routing.set_here(partition, handle.clone(), Role::Following);
+        let publisher = {
+            let (shared, mut role) = (Arc::clone(self), role.clone());
+            tokio::spawn(async move {
+                while role.changed().await.is_ok() {
+                    let now = *role.borrow_and_update();
+                    shared.routing.set_here(partition, handle.clone(), now);
+                    if let Role::Owner(epoch) = now {
+                        metrics::gauge!("sarangbang_partition_epoch", "partition" => partition.to_string()).set(epoch_gauge(epoch));
+                        shared.publish(partition, epoch, None).await;
+                    }
+                }
+            })
+        };
+        let task = tokio::spawn(owner.run(requests, stop.clone()));
+        Some(Running { stop, role, task, publisher })
+    }
+
+    async fn stop_owner(&self, partition: PartitionId, running: Running) {
+        running.stop.cancel();
+        if let Err(error) = running.task.await {
+            tracing::error!(%partition, %error, "a partition owner ended abnormally");
+        }
+        // Its role sender is gone with the task, so the publisher ends by itself; waiting keeps the routing in order.
+        drop(running.publisher.await);
+        self.routing.remove_here(partition);
+    }
+
+    /// Rule 14: everything is drained before a successor is named, and named before the group is left.
+    async fn hand_over(&self, running: HashMap<PartitionId, Running>) {
+        let others = self.routing.other_nodes();
+        let handed = running.into_iter().enumerate().map(|(index, (partition, running))| {
+            let successor = others.get(index.checked_rem(others.len()).unwrap_or_default()).cloned();
+            let role = *running.role.borrow();
+            async move {
+                self.stop_owner(partition, running).await;
+                if let (Role::Owner(epoch), Some(successor)) = (role, successor) {
+                    self.publish(partition, epoch, Some(successor)).await;
+                }
+            }
+        });
+        join_all(handed).await;
+    }
+
+    /// Tells the other nodes, best effort: whoever misses it learns by asking.
+    async fn publish(&self, partition: PartitionId, epoch: domain::Epoch, successor: Option<String>) {
+        let environment = &self.environment;
+        let hint = OwnerHint { node: environment.node.clone(), url: environment.url.clone(), epoch, successor };
+        let key = partition.to_string();
+        let to = partition_for(environment.log.as_ref(), Topic::Owners, &key);
+        let record = Record { key: key.into_bytes(), headers: Vec::new(), value: serde_json::to_vec(&hint).unwrap_or_default() };
+        let session = environment.pool.slot(partition).session();
+        let appended = match session.producer().append(to, record) {
+            Ok(appending) => tokio::time::timeout(NAMING_MAX, appending).await.map(|appended| appended.map(drop)),
+            Err(error) => Ok(Err(error)),
+        };
+        match appended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%partition, %error, "the other nodes could not be told who owns a partition"),
+            Err(_) => tracing::warn!(%partition, "telling the other nodes who owns a partition took too long"),
+        }
+    }
+
+    /// Follows the hints of other nodes. An invitation counts only when it is new: an old one has long been taken or refused.
+    async fn follow_hints(self: Arc<Self>, of: TopicPartition, invite: mpsc::Sender<PartitionId>, stop: CancellationToken) {
+        let mut next_offset = 0;
+        let mut news_from = None;
+        while !stop.is_cancelled() {
+            let log = &self.environment.log;
+            let opened = async {
+                let end = log.end(of).await?;
+                Ok::<_, infra::log::Fault>((log.tail(of, next_offset).await?, end))
+            };
+            let Ok((mut tail, end)) = opened.await.inspect_err(|error| tracing::warn!(%of, %error, "the owners' hints cannot be read"))
+            else {
+                tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(HINTS_RETRY) => continue }
+            };
+            let news_from = *news_from.get_or_insert(end);
+            loop {
+                let read = tokio::select! {
+                    () = stop.cancelled() => return,
+                    read = Tail::next(tail.as_mut(), HINTS_BATCH_MAX, HINTS_WAIT_MAX) => read,
+                };
+                let Ok(records) = read else { break };
+                for stored in records {
+                    next_offset = stored.offset + 1;
+                    self.take_hint(&stored.record, stored.offset >= news_from, &invite);
+                }
+            }
+        }
+    }
+
+    fn take_hint(&self, record: &Record, new: bool, invite: &mpsc::Sender<PartitionId>) {
+        let partition = std::str::from_utf8(&record.key).ok().and_then(|key| key.parse::<PartitionId>().ok());
+        let (Some(partition), Ok(hint)) = (partition, serde_json::from_slice::<OwnerHint>(&record.value)) else {
+            tracing::warn!("a record of the owners topic cannot be read; it is only a hint");
+            return;
+        };
+        if new && hint.successor.as_deref() == Some(&self.environment.node) {
+            // A full queue only delays the take-over until the group's assignment says the same.
+            drop(invite.try_send(partition));
+        }
+        self.routing.set_hint(partition, hint);
+    }
+}
+
+/// What this node should work on: what it is assigned, and what it was invited to while the assignment catches up.
+fn wanted(assigned: &BTreeSet<PartitionId>, invited: &mut HashMap<PartitionId, Instant>) -> BTreeSet<PartitionId> {
+    let now = Instant::now();
+    invited.retain(|partition, until| *until > now && !assigned.contains(partition));
+    assigned.iter().chain(invited.keys()).copied().collect()
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; epochs stay far below 2^52")]
+const fn epoch_gauge(epoch: domain::Epoch) -> f64 {
+    epoch as f64
+}
