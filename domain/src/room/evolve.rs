@@ -117,6 +117,15 @@ impl Event {
         }
     }
 
+    /// Whether the event changes the room's details (what it is, not who is in it or what was said).
+    #[must_use]
+    pub const fn changes_details(&self) -> bool {
+        matches!(
+            self,
+            Self::Created(_) | Self::Renamed(_) | Self::TopicSet(_) | Self::Archived(_) | Self::Closed(_) | Self::Reopened(_)
+        )
+    }
+
     /// The people whose membership the event changes.
     #[must_use]
     pub fn members_touched(&self) -> Vec<&UserId> {
