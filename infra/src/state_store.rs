@@ -99,6 +99,8 @@ pub struct PartitionStore {
     rows: Keyspace,
 }
 
+/// A row as it was read: its key and its value.
+pub type StoredRow = (Vec<u8>, Vec<u8>);
 /// A row to write: its key, and its value, or nothing to remove it.
 pub type Row = (Vec<u8>, Option<Vec<u8>>);
 
@@ -129,7 +131,7 @@ impl PartitionStore {
     ///
     /// # Errors
     /// [`Fault::Store`].
-    pub fn scan(&self, prefix: &[u8], rows_max: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+    pub fn scan(&self, prefix: &[u8], rows_max: usize) -> Result<Vec<StoredRow>, Fault> {
         let mut found = Vec::new();
         for guard in self.rows.prefix(prefix).take(rows_max) {
             let (key, value) = guard.into_inner()?;

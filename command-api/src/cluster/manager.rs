@@ -234,7 +234,7 @@ impl Shared {
         };
         if new && hint.successor.as_deref() == Some(&self.environment.node) {
             // A full queue only delays the take-over until the group's assignment says the same.
-            drop(invite.try_send(partition));
+            let _ = invite.try_send(partition);
         }
         self.routing.set_hint(partition, hint);
     }

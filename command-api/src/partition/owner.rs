@@ -260,6 +260,11 @@ impl PartitionOwner {
                 }
                 None => self.fold_foreign(record)?,
             },
+            Observation::Forged => {
+                tracing::error!(partition = %self.partition, "somebody else writes under this node's epoch; claiming again");
+                self.fold_foreign(record)?;
+                self.epoch_ended();
+            }
             Observation::ClaimWon => {
                 self.settle()?;
                 self.claims_failed = 0;

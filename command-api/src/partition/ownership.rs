@@ -32,6 +32,9 @@ pub enum Phase {
 pub enum Observation {
     /// An event or barrier is effective, whoever wrote it.
     Effective(Sequence),
+    /// An event or barrier of this node's own epoch is effective that this node never drew: somebody forged it. What was decided
+    /// since rests on a wrong state, so the epoch has ended.
+    Forged,
     /// This node's claim is effective: state and first sequence are those of this moment.
     ClaimWon,
     /// This node's claim came too late.
@@ -123,9 +126,9 @@ impl Ownership {
                 Observation::Superseded
             }
             Verdict::Effective => {
-                // Somebody forged a record of our epoch that we never drew: what we decided since rests on a wrong state.
                 if matches!(self.phase, Phase::Owning { next } if self.cursor.sequence >= next) {
                     self.phase = Phase::Ended;
+                    return Observation::Forged;
                 }
                 Observation::Effective(self.cursor.sequence)
             }
@@ -218,7 +221,7 @@ mod tests {
     #[test]
     fn a_forged_record_of_the_own_epoch_ends_it() {
         let mut node = owner();
-        assert_eq!(node.observe(numbered(5, 11), None), Observation::Effective(11));
+        assert_eq!(node.observe(numbered(5, 11), None), Observation::Forged);
         assert_eq!(node.phase(), Phase::Ended);
     }
 }

@@ -16,7 +16,8 @@ async fn messages_are_numbered_densely_and_every_outcome_is_in_the_log() {
     node.ready().await;
     node.register(&world, &["ann"]).await;
     let room = node.room(&world, "ann").await;
-    let sent = join_all((0..200).map(|index| node.say(&world, room, "ann", &format!("message {index}")))).await;
+    let texts: Vec<_> = (0..200).map(|index| format!("message {index}")).collect();
+    let sent = join_all(texts.iter().map(|text| node.say(&world, room, "ann", text))).await;
     let mut outcomes: Vec<_> = sent.into_iter().map(Result::unwrap).collect();
     outcomes.sort_by_key(|outcome| outcome.number);
     let numbers: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.number).collect();

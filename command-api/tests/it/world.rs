@@ -91,7 +91,7 @@ impl World {
     fn caller_with(&self, name: &str, scope: Scope) -> Caller {
         let mut grant = Grant::person(UserId::parse(name).unwrap(), Duration::from_secs(600));
         grant.scope = scope;
-        self.signer.verifier().verify(&self.signer.issue(&grant).unwrap().token).unwrap()
+        self.signer.verifier().verify(&self.signer.issue(&grant).unwrap().token.0).unwrap()
     }
 
     /// What anybody who reads the log from its beginning takes for true.
