@@ -57,7 +57,8 @@ impl StateStore {
     /// [`Fault`] when the folder cannot be used at all.
     pub fn open(folder: &Path, log_identity: &str, cache_bytes: u64) -> Result<Self, Fault> {
         let wanted = format!("{LAYOUT} {log_identity}");
-        let found = Self::open_database(folder, cache_bytes).ok().filter(|database| Self::identity(database).as_deref() == Some(&wanted));
+        let found =
+            Self::open_database(folder, cache_bytes).ok().filter(|database| Self::identity(database).as_deref() == Some(&wanted));
         if let Some(database) = found {
             return Ok(Self { database });
         }

@@ -142,7 +142,8 @@ impl Shared {
                     let now = *role.borrow_and_update();
                     shared.routing.set_here(partition, handle.clone(), now);
                     if let Role::Owner(epoch) = now {
-                        metrics::gauge!("sarangbang_partition_epoch", "partition" => partition.to_string()).set(epoch_gauge(epoch));
+                        metrics::gauge!("sarangbang_partition_epoch", "partition" => partition.to_string())
+                            .set(epoch_gauge(epoch));
                         shared.publish(partition, epoch, None).await;
                     }
                 }
@@ -207,7 +208,8 @@ impl Shared {
                 let end = log.end(of).await?;
                 Ok::<_, infra::log::Fault>((log.tail(of, next_offset).await?, end))
             };
-            let Ok((mut tail, end)) = opened.await.inspect_err(|error| tracing::warn!(%of, %error, "the owners' hints cannot be read"))
+            let Ok((mut tail, end)) =
+                opened.await.inspect_err(|error| tracing::warn!(%of, %error, "the owners' hints cannot be read"))
             else {
                 tokio::select! { () = stop.cancelled() => return, () = tokio::time::sleep(HINTS_RETRY) => continue }
             };

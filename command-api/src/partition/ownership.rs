@@ -112,7 +112,8 @@ impl Ownership {
     /// Folds the next record of the partition. `claim_id` is the record's own, if it is a claim.
     pub fn observe(&mut self, mark: Mark, claim_id: Option<Uuid>) -> Observation {
         let own_claim = matches!(self.phase, Phase::Claiming { claim_id: own } if claim_id == Some(own));
-        let own_epoch = matches!((self.phase, mark), (Phase::Owning { .. }, Mark::Numbered { epoch, .. }) if epoch == self.cursor.epoch);
+        let own_epoch =
+            matches!((self.phase, mark), (Phase::Owning { .. }, Mark::Numbered { epoch, .. }) if epoch == self.cursor.epoch);
         match self.cursor.accept(mark) {
             Verdict::Claimed if own_claim => {
                 self.phase = Phase::Owning { next: self.cursor.sequence + 1 };

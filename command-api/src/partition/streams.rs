@@ -178,7 +178,9 @@ impl Streams {
                         self.cool.0.insert((self.run, stream), Arc::new(Mutex::new(Some(hot.value))));
                     }
                 }
-                Touched::Message(room, number) if self.messages.get(&(room, number)).is_some_and(|hot| hot.sequence <= stored) => {
+                Touched::Message(room, number)
+                    if self.messages.get(&(room, number)).is_some_and(|hot| hot.sequence <= stored) =>
+                {
                     self.messages.remove(&(room, number));
                 }
                 _ => {}

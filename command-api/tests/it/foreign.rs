@@ -74,7 +74,13 @@ async fn a_stream_with_an_event_of_the_future_is_refused_and_the_rest_goes_on() 
     node.register(&world, &["ann"]).await;
     let (broken, sound) = (node.room(&world, "ann").await, node.room(&world, "ann").await);
     // As if a later version of this program had owned the partition: the next record of a new epoch, of an unknown type.
-    let last = world.effective().await.into_iter().filter(|event| matches!(event.stream, StreamId::Room(_))).max_by_key(|event| event.metadata.sequence).unwrap();
+    let last = world
+        .effective()
+        .await
+        .into_iter()
+        .filter(|event| matches!(event.stream, StreamId::Room(_)))
+        .max_by_key(|event| event.metadata.sequence)
+        .unwrap();
     node.cluster.stop().await;
     drop(node);
     let mut cursor = domain::Cursor::default();

@@ -24,7 +24,8 @@ async fn messages_are_numbered_densely_and_every_outcome_is_in_the_log() {
     assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
     let effective = world.effective().await;
     for outcome in &outcomes {
-        let at = effective.iter().filter(|event| event.metadata.sequence == outcome.sequence && event.stream == StreamId::Room(room));
+        let at =
+            effective.iter().filter(|event| event.metadata.sequence == outcome.sequence && event.stream == StreamId::Room(room));
         assert_eq!(at.map(|event| event.metadata.stream_version).collect::<Vec<_>>(), [outcome.version]);
     }
 }
@@ -55,7 +56,8 @@ async fn a_repeat_gets_the_original_outcome_in_flight_later_and_after_a_restart(
         assert_eq!(node.execute(&caller, send(room, "ann", "once", id)).await.unwrap(), outcomes[0], "state kept: {keep_state}");
         assert!(matches!(node.execute(&caller, send(room, "ann", "something else", id)).await, Err(Fault::KeyReused)));
     }
-    let said = world.effective().await.into_iter().filter(|event| matches!(event.event, Event::Room(room::Event::MessageSent(_))));
+    let said =
+        world.effective().await.into_iter().filter(|event| matches!(event.event, Event::Room(room::Event::MessageSent(_))));
     assert_eq!(said.count(), 1);
 }
 

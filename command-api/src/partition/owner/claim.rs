@@ -1,0 +1,88 @@
+//! Claiming the partition, and giving an epoch up (rules 2 and 6).
+
+use std::time::Duration;
+
+use domain::wire::{Claim, Record};
+use infra::log::Fault as LogFault;
+use infra::random;
+use tokio::time::Instant;
+
+use super::super::ownership::Ownership;
+use super::{PartitionOwner, Role};
+use crate::bus::Fault;
+
+/// The first back-off after a lost or superseded claim; it doubles with each, and is drawn at random below that.
+const CLAIM_BACKOFF: Duration = Duration::from_millis(250);
+/// The longest back-off.
+const CLAIM_BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+impl PartitionOwner {
+    pub(super) fn claim(&mut self) {
+        self.claim_at = None;
+        self.session = self.slot.session();
+        // What earlier sessions still report says nothing of this claim; the fold settles it.
+        self.appending.clear();
+        let claim_id = random::uuid_v4();
+        let epoch = self.ownership.begin_claim(claim_id);
+        let claim = Claim { claim_id, node: self.environment.node.clone(), url: self.environment.url.clone() };
+        let record = Record::of_claim(self.partition, epoch, &claim, self.environment.clock.now());
+        match self.session.producer().append(self.to(), record) {
+            Ok(appending) => self.appending.push(appending),
+            Err(error) => self.append_failed(&error),
+        }
+    }
+
+    pub(super) fn claim_later(&mut self) {
+        let longest = CLAIM_BACKOFF.saturating_mul(2_u32.saturating_pow(self.claims_failed.min(16))).min(CLAIM_BACKOFF_MAX);
+        self.claims_failed = self.claims_failed.saturating_add(1);
+        self.claim_at = Some(Instant::now() + random::jitter(longest));
+    }
+
+    /// The epoch is in doubt (rule 6): append nothing more, take a new producer, claim again.
+    pub(super) fn epoch_ended(&mut self) {
+        self.ownership.end();
+        self.role.send_replace(Role::Following);
+        self.slot.retire(&self.session);
+        self.session = self.slot.session();
+        self.claim_later();
+    }
+
+    /// Another partition of the slot found the session broken.
+    pub(super) fn session_ended(&mut self) {
+        self.ownership.abandon_claim();
+        self.epoch_ended();
+    }
+
+    pub(super) fn appended(&mut self, appended: Result<Option<u64>, LogFault>) {
+        // A success proves durability, not effect: only the fold acknowledges.
+        if let Err(error) = appended {
+            self.append_failed(&error);
+        }
+    }
+
+    pub(super) fn append_failed(&mut self, error: &LogFault) {
+        tracing::warn!(partition = %self.partition, %error, "an append is in doubt; claiming again");
+        metrics::counter!("sarangbang_appends_unconfirmed_total").increment(1);
+        self.ownership.abandon_claim();
+        // One broken session fails many appends: only the first of them ends the epoch and starts the back-off.
+        if self.claim_at.is_none() {
+            self.epoch_ended();
+        }
+    }
+
+    /// The local store cannot be trusted: folds the log from its beginning.
+    pub(super) fn start_over(&mut self) {
+        self.pending.settle(&Fault::OutcomeUnknown);
+        self.due.drain(..).for_each(|answer| answer.fail(Fault::OutcomeUnknown));
+        self.streams.forget_decided();
+        self.changed.clear();
+        if let Err(error) = self.store.clear() {
+            tracing::error!(partition = %self.partition, %error, "the local state store cannot be cleared");
+        }
+        self.ownership = Ownership::following(domain::Cursor::default());
+        self.next_offset = 0;
+        self.catch_up_to = Some(0);
+        self.claim_at = None;
+        self.role.send_replace(Role::Following);
+    }
+}

@@ -1,0 +1,150 @@
+//! Reading: the fold of the partition, from which every answer comes (rules 4, 5 and 15).
+
+use domain::acceptance::Mark;
+use domain::envelope::Envelope;
+use domain::wire::{Entry, Record};
+use infra::log::{Fault as LogFault, StoredRecord};
+use infra::state_store::Position;
+use tokio::time::Instant;
+
+use super::super::decision::message_number;
+use super::super::dedupe::{self, CommandKey, Executed};
+use super::super::ownership::{Observation, Phase};
+use super::super::pending::Answer;
+use super::super::rows;
+use super::{Broken, PartitionOwner, Role};
+use crate::bus::Fault;
+
+/// How often outcomes whose window is over are forgotten.
+const FORGET_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
+
+impl PartitionOwner {
+    pub(super) fn fold(&mut self, records: Result<Vec<StoredRecord>, LogFault>) -> Result<(), Broken> {
+        let records = match records {
+            Ok(records) => records,
+            Err(error) => {
+                tracing::warn!(partition = %self.partition, %error, "reading the log failed; opening it again");
+                return Err(Broken::Tail);
+            }
+        };
+        let quiet = records.is_empty();
+        for stored in &records {
+            self.fold_record(stored)?;
+        }
+        self.commit()?;
+        self.claim_when_caught_up(quiet);
+        Ok(())
+    }
+
+    pub(super) fn fold_record(&mut self, stored: &StoredRecord) -> Result<(), Broken> {
+        let record = &stored.record;
+        let mark = record.mark();
+        let claim_id = match mark {
+            Mark::Claim { .. } => record.claim().map(|claim| claim.claim_id),
+            _ => None,
+        };
+        let observation = self.ownership.observe(mark, claim_id);
+        self.next_offset = stored.offset + 1;
+        match observation {
+            Observation::Effective(sequence) => match self.pending.confirmed(sequence) {
+                Some(own) => {
+                    self.changed.extend(own.rows);
+                    self.due.extend(own.answers);
+                }
+                None => self.fold_foreign(record)?,
+            },
+            Observation::Forged => {
+                tracing::error!(partition = %self.partition, "somebody else writes under this node's epoch; claiming again");
+                self.fold_foreign(record)?;
+                self.epoch_ended();
+            }
+            Observation::ClaimWon => {
+                self.settle()?;
+                self.claims_failed = 0;
+                self.claim_at = None;
+                if let Some((epoch, sequence)) = self.ownership.next() {
+                    tracing::info!(partition = %self.partition, epoch, sequence, "owning the partition");
+                    self.role.send_replace(Role::Owner(epoch));
+                }
+            }
+            Observation::ClaimLost => self.claim_later(),
+            Observation::Superseded => {
+                self.settle()?;
+                if !matches!(self.ownership.phase(), Phase::Claiming { .. }) {
+                    self.claim_later();
+                }
+            }
+            Observation::Ignored(why) => count_ignored(why.label()),
+            Observation::OwnIgnored(why) => {
+                count_ignored(why.label());
+                tracing::warn!(partition = %self.partition, reason = why.label(), "an own record does not count; claiming again");
+                self.epoch_ended();
+            }
+        }
+        Ok(())
+    }
+
+    /// An effective record that this run did not write: history, or another owner's.
+    pub(super) fn fold_foreign(&mut self, record: &Record) -> Result<(), Broken> {
+        match record.decode(self.partition.topic) {
+            Ok(Entry::Event(envelope)) => self.evolve(&envelope),
+            Ok(Entry::Barrier | Entry::Claim { .. }) => Ok(()),
+            Err(error) => {
+                self.mark_unreadable(&String::from_utf8_lossy(&record.key), &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn evolve(&mut self, envelope: &Envelope) -> Result<(), Broken> {
+        let Envelope { stream, metadata, event } = envelope;
+        let before = self.streams.state(stream, metadata.sequence)?.version();
+        if metadata.stream_version != before + 1 {
+            let why = format!("version {} follows {before}", metadata.stream_version);
+            self.mark_unreadable(&stream.key(), &why);
+            return Ok(());
+        }
+        let changed = self.streams.apply(stream, event, metadata.stream_version, metadata.sequence)?;
+        self.changed.extend(changed);
+        let executed = Executed::of(metadata, message_number(event));
+        self.changed.extend(CommandKey::new(&metadata.actor, metadata.command_id).rows(&executed));
+        Ok(())
+    }
+
+    /// Rule 15: the stream is refused from now on, the rest of the partition goes on.
+    pub(super) fn mark_unreadable(&mut self, stream: &str, why: &str) {
+        tracing::error!(partition = %self.partition, stream, why, "a stream holds an event that cannot be read; its commands are refused");
+        metrics::counter!("sarangbang_streams_unreadable_total").increment(1);
+        self.changed.extend([rows::of_unreadable(stream, why)]);
+    }
+
+    /// Brings the store to the current position, then gives the answers that are due.
+    pub(super) fn commit(&mut self) -> Result<(), Broken> {
+        let position = Position { next_offset: self.next_offset, cursor: self.ownership.cursor() };
+        if !self.changed.is_empty() || self.forget_at <= Instant::now() {
+            if self.forget_at <= Instant::now() {
+                self.forget_at = Instant::now() + FORGET_EVERY;
+                let now = self.environment.clock.now();
+                self.changed.extend(dedupe::forgotten(&self.store, self.environment.limits.idempotency_window, now)?);
+            }
+            self.store.commit(self.changed.drain(), position)?;
+        }
+        // Without rows the store's position may lag behind; the records in between change nothing when they are folded again.
+        self.streams.cool_down(position.cursor.sequence);
+        self.due.drain(..).for_each(Answer::give);
+        Ok(())
+    }
+
+    /// A claim was folded: what was in flight is effective by now, or never will be.
+    pub(super) fn settle(&mut self) -> Result<(), Broken> {
+        self.commit()?;
+        self.streams.forget_decided();
+        self.pending.settle(&Fault::NoOwner(self.partition));
+        self.role.send_replace(Role::Following);
+        Ok(())
+    }
+}
+
+fn count_ignored(reason: &'static str) {
+    metrics::counter!("sarangbang_records_ignored_total", "reader" => "owner", "reason" => reason).increment(1);
+}

@@ -1,0 +1,161 @@
+//! Serving requests: deciding, appending, and what an answer waits for (rules 3, 7 and 8).
+
+use domain::StreamId;
+use domain::envelope::Envelope;
+use domain::wire::Record;
+use infra::log::{Fault as LogFault, TopicPartition};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::Request;
+use super::super::decision::{self, Moment, Verdict, message_number};
+use super::super::dedupe::{CommandKey, Executed};
+use super::super::pending::{Answer, InFlight};
+use super::{Broken, PartitionOwner};
+use crate::bus::{Fault, Outcome};
+
+/// At most so many requests are taken before a barrier is considered and the log is read again.
+const REQUESTS_BATCH_MAX: usize = 256;
+
+impl PartitionOwner {
+    /// Serves `first` and what waits behind it, then sees to it that every answer has a record to wait for.
+    pub(super) fn serve(&mut self, first: Request, requests: &mut mpsc::Receiver<Request>) -> Result<(), Broken> {
+        let mut next = Some(first);
+        let mut served = 0;
+        while let Some(request) = next.take() {
+            self.serve_one(request)?;
+            served += 1;
+            if served < REQUESTS_BATCH_MAX && self.pending.len() < self.environment.limits.in_flight_max {
+                next = requests.try_recv().ok();
+            }
+        }
+        if self.pending.needs_barrier() {
+            self.append_barrier();
+        }
+        if self.pending.is_empty() {
+            self.streams.cool_down(self.ownership.cursor().sequence);
+        }
+        Ok(())
+    }
+
+    pub(super) fn serve_one(&mut self, request: Request) -> Result<(), Broken> {
+        let Some((epoch, next)) = self.ownership.next() else {
+            request.fail(Fault::NoOwner(self.partition));
+            return Ok(());
+        };
+        match request {
+            Request::Execute { command, reply } => {
+                // Within one run the time never falls, whatever the machine's clock does.
+                self.time = self.time.max(self.environment.clock.now());
+                let window = self.environment.limits.idempotency_window;
+                let moment = Moment { partition: self.partition, epoch, next, now: self.time, window };
+                let verdict = decision::decide(&command, &moment, &mut self.streams, &self.pending, &self.store)?;
+                match verdict {
+                    Verdict::Append(envelope) => self.append_event(&envelope, reply)?,
+                    Verdict::Repeat(executed) => {
+                        let outcome = self.outcome(executed, true);
+                        self.pending.witness(Answer::new(reply, Ok(outcome)));
+                    }
+                    Verdict::AlreadySo(version) => {
+                        let executed = Executed::nothing(next.saturating_sub(1), version, self.time);
+                        let outcome = self.outcome(executed, false);
+                        self.pending.witness(Answer::new(reply, Ok(outcome)));
+                    }
+                    Verdict::Refused(fault) => self.pending.witness(Answer::new(reply, Err(fault))),
+                }
+            }
+            Request::ActiveUsers { users, reply } => {
+                let mut active = Vec::new();
+                for user in users {
+                    let state = self.streams.state(&StreamId::User(user.clone()), next.saturating_sub(1))?;
+                    if state.is_active_user() {
+                        active.push(user);
+                    }
+                }
+                self.pending.after_in_flight(Answer::new(reply, Ok(active)));
+            }
+            Request::Standing { room, user, reply } => {
+                let standing = self.streams.state(&StreamId::Room(room), next.saturating_sub(1))?.standing(&user);
+                self.pending.after_in_flight(Answer::new(reply, Ok(standing)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn append_event(
+        &mut self,
+        envelope: &Envelope,
+        reply: oneshot::Sender<Result<Outcome, Fault>>,
+    ) -> Result<(), Broken> {
+        let record = Record::of_event(envelope);
+        let (bytes, bytes_max) = (record.size_bytes(), self.environment.log.record_bytes_max());
+        if bytes > bytes_max {
+            // Refused before a sequence is drawn. It rests on the command alone, so it needs no witness.
+            drop(reply.send(Err(Fault::TooLarge { bytes, bytes_max })));
+            return Ok(());
+        }
+        match self.session.producer().append(self.to(), record) {
+            Ok(appending) => self.appending.push(appending),
+            // Nothing was sent: the sequence is still to be drawn.
+            Err(LogFault::QueueFull) => {
+                drop(reply.send(Err(Fault::Busy)));
+                return Ok(());
+            }
+            Err(LogFault::TooLarge { bytes, bytes_max }) => {
+                drop(reply.send(Err(Fault::TooLarge { bytes, bytes_max })));
+                return Ok(());
+            }
+            Err(error) => {
+                // It may have been sent: like a failed report, the outcome shows at the next claim. Until then, no answer.
+                self.append_failed(&error);
+                drop(reply.send(Err(Fault::OutcomeUnknown)));
+                return Ok(());
+            }
+        }
+        self.ownership.drawn();
+        let Envelope { stream, metadata, event } = envelope;
+        let mut changed = self.streams.apply(stream, event, metadata.stream_version, metadata.sequence)?;
+        let executed = Executed::of(metadata, message_number(event));
+        let key = CommandKey::new(&metadata.actor, metadata.command_id);
+        changed.extend(key.rows(&executed));
+        let answers = vec![Answer::new(reply, Ok(self.outcome(executed, true)))];
+        self.pending.push(InFlight { sequence: metadata.sequence, rows: changed, command: Some((key, executed)), answers });
+        Ok(())
+    }
+
+    /// Writes something of our own for the answers that wait for it (rule 8).
+    pub(super) fn append_barrier(&mut self) {
+        let Some((epoch, sequence)) = self.ownership.next() else {
+            return self.pending.settle_unwitnessed(&Fault::NoOwner(self.partition));
+        };
+        let record = Record::of_barrier(self.partition, epoch, sequence, self.environment.clock.now());
+        match self.session.producer().append(self.to(), record) {
+            Ok(appending) => {
+                self.appending.push(appending);
+                self.ownership.drawn();
+                self.pending.push(InFlight { sequence, rows: Vec::new(), command: None, answers: Vec::new() });
+            }
+            Err(error) => {
+                self.pending.settle_unwitnessed(&Fault::NoOwner(self.partition));
+                if !matches!(error, LogFault::QueueFull) {
+                    self.append_failed(&error);
+                }
+            }
+        }
+    }
+
+    pub(super) fn outcome(&self, executed: Executed, changed: bool) -> Outcome {
+        Outcome {
+            topic: self.partition.topic,
+            partition: self.partition.number,
+            sequence: executed.sequence,
+            version: executed.version,
+            number: executed.number,
+            time: executed.time,
+            changed,
+        }
+    }
+
+    pub(super) fn to(&self) -> TopicPartition {
+        self.partition.into()
+    }
+}
