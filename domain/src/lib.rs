@@ -14,8 +14,14 @@
 //!
 //! 1. Add the payload and the variant in the aggregate's `event.rs`, with its versioned type name.
 //! 2. Teach `evolve.rs` what it changes, and `decide.rs` which command yields it.
-//! 3. Add a golden file under `tests/golden/` (the test names the path when it is missing).
-//! 4. Add its projection in `projectors`, and its row in `docs/events.md`.
+//! 3. Name it in the table of `wire.rs`, give it a sample in `tests/it/samples.rs` (with every field set) and let the test write
+//!    its golden file, as the test says when it is missing.
+//! 4. Add its row in `docs/events.md`, and its projection in `projectors`.
+//!
+//! # How to add a command
+//!
+//! 1. Add the variant in `command.rs` and decide it in `decide`; say in [`command`]'s `authority.rs` what it takes to ask for it.
+//! 2. Add its row to the specs in `tests/it/`, one for each refusal.
 
 pub mod acceptance;
 pub mod command;

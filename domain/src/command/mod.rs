@@ -106,6 +106,14 @@ pub struct Facts {
     pub active_users: BTreeSet<UserId>,
 }
 
+impl Facts {
+    /// Whether they say nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The moment and the person of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {

@@ -28,6 +28,7 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         created_at: Option<Timestamp>,
         /// Who of them exists.
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
         facts: Facts,
     },
     /// Change the name.
@@ -50,6 +51,7 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         joined_at: Option<Timestamp>,
         /// Who of them exists.
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
         facts: Facts,
     },
     /// Walk into a public room.
