@@ -38,7 +38,7 @@ export class NoAnswer extends Error {
 /** A problem as a person reads it: what, why, and which fields. */
 export function describe(error) {
   if (!(error instanceof Problem)) return { title: error.message, detail: '' };
-  const fields = error.errors.map((each) => `${each.pointer ?? ''} ${each.reason ?? each.detail ?? ''}`.trim());
+  const fields = error.errors.filter((each) => each.reason !== error.detail).map((each) => `${each.pointer} ${each.reason}`.trim());
   const trace = error.status >= 500 && error.traceId ? t('problem.trace', { id: error.traceId }) : '';
   return { title: error.message, detail: [error.detail, ...fields, trace].filter(Boolean).join('\n') };
 }
