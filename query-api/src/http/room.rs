@@ -1,0 +1,27 @@
+//! `GET /chat/rooms/{roomId}`: one room.
+
+use axum::extract::State;
+use domain::RoomId;
+use infra::http::{Authenticated, Json, Path, Problem};
+use infra::http::openapi::Problems;
+
+use super::{Api, Fresh};
+use crate::dto::Room;
+
+/// A room as one stands to it. 404 also for a private room of others.
+#[utoipa::path(
+    get, path = "/chat/rooms/{roomId}", tag = "queries", security(("bearer" = []), ("cookie" = [])),
+    params(
+        ("roomId" = Uuid, Path),
+        ("Read-After" = Option<String>, Header, description = "read tokens, separated by commas"),
+    ),
+    responses((status = 200, body = Room), Problems)
+)]
+pub(super) async fn room(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    _: Fresh,
+    Path(room): Path<RoomId>,
+) -> Result<Json<Room>, Problem> {
+    Ok(Json(api.readable_room(room, &caller.user).await?.into()))
+}
