@@ -65,13 +65,7 @@ impl Progress {
     ///
     /// # Errors
     /// [`Behind`] when it does not by then, or when too many wait already.
-    pub async fn reached(
-        &self,
-        topic: EventTopic,
-        partition: u32,
-        sequence: Sequence,
-        deadline: Instant,
-    ) -> Result<(), Behind> {
+    pub async fn reached(&self, topic: EventTopic, partition: u32, sequence: Sequence, deadline: Instant) -> Result<(), Behind> {
         let partition = TopicPartition { topic: Topic::from(topic), partition };
         let there = |reached: &Reached| reached.get(&partition).is_some_and(|at| *at >= sequence);
         if sequence == 0 || there(&self.0.reached.borrow()) {

@@ -194,8 +194,10 @@ mod tests {
     #[test]
     fn people_with_the_same_reactions_see_the_same() {
         let user = |id| UserId::parse(id).unwrap();
-        let reactors: Reactors =
-            [("b", "ann"), ("b", "bob"), ("a", "ann"), ("a", "bob"), ("a", "cid")].map(|(e, u)| (e.to_owned(), user(u))).into_iter().collect();
+        let reactors: Reactors = [("b", "ann"), ("b", "bob"), ("a", "ann"), ("a", "bob"), ("a", "cid")]
+            .map(|(e, u)| (e.to_owned(), user(u)))
+            .into_iter()
+            .collect();
         let groups = reactors.groups();
         assert_eq!(groups.len(), 2);
         let seen = reactors.seen_with(&BTreeSet::from(["b"]));

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use domain::{RoomId, UserId};
-use infra::http::{Authenticated, Json, Path, Problem, Query};
 use infra::http::openapi::Problems;
+use infra::http::{Authenticated, Json, Path, Problem, Query};
 use serde::Deserialize;
 
 use super::page::{key, limit};

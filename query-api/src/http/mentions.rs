@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use domain::RoomId;
-use infra::http::{Authenticated, Json, Problem, Query};
 use infra::http::openapi::Problems;
+use infra::http::{Authenticated, Json, Problem, Query};
 use serde::Deserialize;
 
 use super::page::{forwards, key, limit};

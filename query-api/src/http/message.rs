@@ -3,8 +3,8 @@
 use axum::extract::State;
 use domain::RoomId;
 use domain::room::Number;
-use infra::http::{Authenticated, Json, Path, Problem};
 use infra::http::openapi::Problems;
+use infra::http::{Authenticated, Json, Path, Problem};
 
 use super::{Api, Fresh, not_found, unavailable};
 use crate::dto::Message;

@@ -6,8 +6,8 @@
 use axum::extract::State;
 use domain::RoomId;
 use domain::room::Number;
-use infra::http::{Authenticated, Json, Path, Problem, Query};
 use infra::http::openapi::Problems;
+use infra::http::{Authenticated, Json, Path, Problem, Query};
 use infra::read_model::{Direction, MessageView};
 use serde::{Deserialize, Serialize};
 

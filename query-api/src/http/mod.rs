@@ -2,8 +2,8 @@
 //!
 //! Every handler takes [`infra::http::Authenticated`] first, then [`Fresh`]: who is not signed in makes nobody wait.
 
-mod mentions;
 mod members;
+mod mentions;
 mod message;
 mod messages;
 mod page;

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use domain::UserId;
-use infra::http::{Authenticated, Json, Path, Problem};
 use infra::http::openapi::Problems;
+use infra::http::{Authenticated, Json, Path, Problem};
 
 use super::{Api, Fresh, not_found, unavailable};
 use crate::dto::Person;

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use domain::RoomId;
-use infra::http::{Authenticated, Json, Path, Problem};
 use infra::http::openapi::Problems;
+use infra::http::{Authenticated, Json, Path, Problem};
 
 use super::{Api, Fresh};
 use crate::dto::Room;

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use domain::RoomId;
 use domain::text::ROOM_NAME_CHARACTERS_MAX;
-use infra::http::{Authenticated, Json, Problem, Query};
 use infra::http::openapi::Problems;
+use infra::http::{Authenticated, Json, Problem, Query};
 use serde::Deserialize;
 
 use super::page::{forwards, invalid, key, limit};
