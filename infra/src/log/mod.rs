@@ -8,6 +8,8 @@
 //! * a tail yields records in offset order, never beyond the high watermark; offsets rise, but may have holes.
 
 pub mod embedded;
+pub mod kafka;
+mod names;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -8,30 +8,11 @@ use std::borrow::Cow;
 
 use domain::wire::Record;
 
+use crate::log::names::KNOWN;
 use crate::log::{Offset, StoredRecord, Topic, TopicPartition};
 
 /// The version of the value's form. A later form gets the next number, and this one stays readable.
 const VERSION: u8 = 1;
-
-/// Header names that are written as their place in this list. Entries are never changed or removed; new ones go to the end.
-const NAMES: &[&str] = &[
-    "ce_id",
-    "ce_source",
-    "ce_specversion",
-    "ce_type",
-    "ce_time",
-    "ce_subject",
-    "content-type",
-    "ce_epoch",
-    "ce_partitionseq",
-    "ce_streamversion",
-    "ce_commandid",
-    "ce_commandhash",
-    "ce_actor",
-    "ce_correlationid",
-    "ce_causationid",
-    "traceparent",
-];
 
 /// Stands for a name that is spelled out.
 const SPELLED_OUT: u8 = 0xff;
@@ -86,7 +67,7 @@ pub fn encode(record: &Record, appended_at_ms: i64) -> Vec<u8> {
     put_bytes(&mut out, &record.key);
     put_varint(&mut out, record.headers.len());
     for (name, value) in &record.headers {
-        match NAMES.iter().position(|known| known == name).and_then(|place| u8::try_from(place).ok()) {
+        match KNOWN.iter().position(|known| known == name).and_then(|place| u8::try_from(place).ok()) {
             Some(place) => out.push(place),
             None => {
                 out.push(SPELLED_OUT);
@@ -113,7 +94,7 @@ pub fn decode(offset: Offset, bytes: &[u8]) -> Option<StoredRecord> {
     for _ in 0..header_count {
         let name = match take(&mut rest, 1)? {
             [SPELLED_OUT] => Cow::Owned(String::from_utf8(take_bytes(&mut rest)?.to_vec()).ok()?),
-            [place] => Cow::Borrowed(*NAMES.get(usize::from(*place))?),
+            [place] => Cow::Borrowed(*KNOWN.get(usize::from(*place))?),
             _ => return None,
         };
         headers.push((name, take_bytes(&mut rest)?.to_vec()));
@@ -176,8 +157,7 @@ mod tests {
 
     fn records() -> impl Strategy<Value = Record> {
         let bytes = || proptest::collection::vec(any::<u8>(), 0..300);
-        let name =
-            prop_oneof![proptest::sample::select(NAMES).prop_map(Cow::Borrowed), "[a-z]{0,12}".prop_map(|name| Cow::Owned(name))];
+        let name = prop_oneof![proptest::sample::select(KNOWN).prop_map(Cow::Borrowed), "[a-z]{0,12}".prop_map(Cow::Owned)];
         (bytes(), proptest::collection::vec((name, bytes()), 0..20), bytes()).prop_map(|(key, headers, value)| Record {
             key,
             headers,

@@ -90,7 +90,7 @@ fn settle(path: &Path, database: &Database, about: &Keyspace, options: &Options)
     if &*layout != LAYOUT {
         return Err(misconfigured(
             path,
-            format!("its lay-out is {}, and this version reads 1", String::from_utf8_lossy(&layout)),
+            &format!("its lay-out is {}, and this version reads 1", String::from_utf8_lossy(&layout)),
         ));
     }
     for topic in Topic::ALL {
@@ -102,11 +102,11 @@ fn settle(path: &Path, database: &Database, about: &Keyspace, options: &Options)
             let name = topic.base_name();
             let text =
                 format!("topic {name} has {stored} partitions, and the settings say {wanted}; the count is fixed for life");
-            return Err(misconfigured(path, text));
+            return Err(misconfigured(path, &text));
         }
     }
     let id = about.get("id").map_err(context)?.and_then(|bytes| Uuid::from_slice(&bytes).ok());
-    id.ok_or_else(|| misconfigured(path, "its id cannot be read".to_owned()))
+    id.ok_or_else(|| misconfigured(path, "its id cannot be read"))
 }
 
 fn begin(database: &Database, about: &Keyspace, options: &Options) -> fjall::Result<Uuid> {
@@ -132,7 +132,7 @@ impl Options {
     }
 }
 
-fn misconfigured(path: &Path, what: String) -> Fault {
+fn misconfigured(path: &Path, what: &str) -> Fault {
     Fault::Misconfigured(format!("the log folder {}: {what}", path.display()))
 }
 
@@ -143,6 +143,6 @@ fn open_fault(path: &Path, error: &fjall::Error) -> Fault {
             path.display()
         )),
         fjall::Error::Io(error) => Fault::Unavailable(format!("the log folder {} cannot be opened: {error}", path.display())),
-        _ => misconfigured(path, format!("it cannot be opened: {error}")),
+        _ => misconfigured(path, &format!("it cannot be opened: {error}")),
     }
 }
