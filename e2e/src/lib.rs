@@ -10,8 +10,11 @@
 //! 3. Wait with [`patience::until`], never by sleeping; print the seed of anything random.
 
 pub mod browser;
+pub mod chatdata;
 pub mod live;
 pub mod patience;
 pub mod person;
 pub mod process;
+pub mod proof;
+pub mod readback;
 pub mod system;
