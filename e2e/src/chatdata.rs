@@ -153,8 +153,8 @@ pub fn user_id(source: &str, nick: &str) -> Result<String> {
         return Ok(as_it_stands);
     }
     let digest: String = CommandHash::of(format!("{source}\0{nick}").as_bytes()).to_string().chars().take(10).collect();
-    let kept = nick.to_lowercase().chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter));
-    let kept: String = kept.take(20).collect();
+    let lower = nick.to_lowercase();
+    let kept: String = lower.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).take(20).collect();
     let readable = format!("{kept}~{digest}.{source}");
     Ok(if UserId::parse(&readable).is_ok() { readable } else { format!("~{digest}.{source}") })
 }
