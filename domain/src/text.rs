@@ -149,7 +149,7 @@ impl Default for StatusText {
 /// A reaction: one grapheme cluster that is not plain text.
 ///
 /// Which sequences form one cluster changes with the version of Unicode. What is read back from the log or the local store goes
-/// through [`stored_emoji`] for that reason: what was an emoji once must stay readable.
+/// through `stored_emoji` for that reason: what was an emoji once must stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Emoji(String);
