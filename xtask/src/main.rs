@@ -25,7 +25,7 @@ struct Arguments {
 enum Task {
     /// Real Kafka and Postgres on loopback, for tests and a developer's day.
     Services(services::Arguments),
-    /// Dependency directions, long files, silenced lints.
+    /// Dependency directions, long files, silenced lints, documents that point to nothing.
     CheckArchitecture,
     /// Licences and sources of the crates we build with.
     CheckLicences,

@@ -3,6 +3,7 @@
 //! Each rule is a pure function from what was read to what breaks it, so that a test can show it a violation.
 
 mod dependencies;
+mod documents;
 mod sources;
 
 use anyhow::{Result, ensure};
@@ -16,6 +17,7 @@ pub fn run() -> Result<()> {
     let files = sources::read()?;
     let mut violations = dependencies::violations(&crates);
     violations.extend(files.iter().flat_map(sources::violations));
+    violations.extend(documents::violations(&documents::read()?));
     for violation in &violations {
         println!("{violation}");
     }
