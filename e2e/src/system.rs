@@ -114,10 +114,8 @@ impl Cluster {
         let mut settings = vec![
             ("log.kind", "kafka".to_owned()),
             ("log.brokers", servers.kafka.clone()),
-            ("log.topic_prefix", format!("e2e-{unique}.")),
-            ("log.users_partitions", PARTITIONS.to_string()),
-            ("log.rooms_partitions", PARTITIONS.to_string()),
-            ("log.other_partitions", PARTITIONS.to_string()),
+            ("log.topic_prefix", format!("e2e-{unique}")),
+            ("log.event_partitions", PARTITIONS.to_string()),
             ("log.session_timeout_ms", SESSION_TIMEOUT_MS.to_string()),
             ("read_model.kind", "postgres".to_owned()),
             ("read_model.postgres_url", servers.postgres.clone()),

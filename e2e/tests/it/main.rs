@@ -3,7 +3,6 @@
 mod browser;
 mod cluster;
 mod embedded;
-mod import;
 mod scenarios;
 
 use std::path::{Path, PathBuf};

@@ -66,6 +66,16 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         "node.internal_listen",
         "it must not be the public address, since what it serves is not for the outside; take another port",
     );
+    refuse(
+        config.ws.idle_ms_max <= config.ws.ping_ms.saturating_mul(2),
+        "ws.idle_ms_max",
+        "it must be more than two pings, or sockets that are well would be closed; raise it, or lower ws.ping_ms",
+    );
+    refuse(
+        config.command.execute_ms_max >= config.http.request_ms_max,
+        "command.execute_ms_max",
+        "it must be less than http.request_ms_max, so that a command is answered before its request is cut off",
+    );
     problems
 }
 

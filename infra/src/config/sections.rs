@@ -92,19 +92,15 @@ section! {
         kind: LogKind = LogKind::Embedded, Kind::OneOf(LogKind::WORDS);
         /// The Kafka brokers to begin with.
         brokers: Option<String> = None, Kind::Brokers;
-        /// What stands before every topic's name. Another prefix is another, separate system on the same brokers.
-        topic_prefix: String = "sarangbang.".to_owned(), Kind::Text;
-        /// Partitions of `users.v1`: fixed for the topic's life. Unset: 2 embedded, 24 on Kafka.
-        users_partitions: Option<u32> = None, Kind::Integer { min: 1, max: 1_000 };
-        /// Partitions of `rooms.v1`: fixed for the topic's life. Unset: 2 embedded, 24 on Kafka.
-        rooms_partitions: Option<u32> = None, Kind::Integer { min: 1, max: 1_000 };
-        /// Partitions of each other topic (owners, reads, revoked, sagas, parked, presence). Unset: 2 embedded, 24 on Kafka.
-        other_partitions: Option<u32> = None, Kind::Integer { min: 1, max: 1_000 };
-        /// Copies of each partition in Kafka. Unset: 3, or as many as there are brokers if these are fewer.
-        replication: Option<u32> = None, Kind::Integer { min: 1, max: 9 };
+        /// What stands, with a dot, before the name of every topic and group. Another prefix is another, separate system on the same brokers.
+        topic_prefix: String = "sarangbang".to_owned(), Kind::TopicPrefix;
+        /// Partitions of `users.v1` and of `rooms.v1` each: fixed for life. The other topics have one. Unset: 2 embedded, 24 on Kafka.
+        event_partitions: Option<u32> = None, Kind::Integer { min: 1, max: 1_000 };
+        /// How long a record may take to be confirmed by Kafka, retries included; then its outcome is unknown, and a new epoch begins.
+        delivery_timeout_ms: u64 = 20_000, Kind::Integer { min: 1_000, max: 300_000 };
         /// How long a node may be silent before its partitions go to others. A fail-over takes this long, plus the replay.
         session_timeout_ms: u64 = 10_000, Kind::Integer { min: 1_000, max: 600_000 };
-        /// Further properties for every Kafka client, such as `security.protocol`, handed to librdkafka as they are.
+        /// Further properties of librdkafka that concern the way to the brokers: `security.…`, `sasl.…`, `ssl.…` and the like.
         kafka_properties: Properties = Properties::default(), Kind::Properties;
     }
 }
@@ -118,8 +114,8 @@ section! {
         postgres_url: Option<Secret> = None, Kind::Url(&["postgres", "postgresql"]);
         /// The Postgres schema; a new version of a read model is built in a schema of its own.
         schema: String = "timeline".to_owned(), Kind::Identifier;
-        /// Connections to the database at most, in each process.
-        connections_max: u32 = 8, Kind::Integer { min: 2, max: 500 };
+        /// Connections to Postgres at most, in each process.
+        postgres_connections_max: u32 = 8, Kind::Integer { min: 2, max: 500 };
     }
 }
 
@@ -128,15 +124,17 @@ section! {
     pub struct Command = "command" {
         /// How long a repeated `Idempotency-Key` is recognised.
         idempotency_window_ms: u64 = 86_400_000, Kind::Integer { min: 60_000, max: 2_592_000_000 };
-        /// Commands that may wait for one partition; more are answered 503 with `Retry-After`.
-        queue_commands_max: u32 = 1_024, Kind::Integer { min: 1, max: 100_000 };
+        /// Requests that may wait for one partition; more are answered 503 with `Retry-After`.
+        queue_requests_max: u32 = 4_096, Kind::Integer { min: 1, max: 100_000 };
         /// Events of one partition that may be on their way to the log at once.
-        in_flight_events_max: u32 = 1_024, Kind::Integer { min: 1, max: 100_000 };
-        /// Memory for the state of rooms and people, over all partitions of the process.
-        cache_bytes_max: u64 = 67_108_864, Kind::Integer { min: 1_048_576, max: u64::MAX };
-        /// Producers that the partitions of a process share.
+        in_flight_events_max: u32 = 4_096, Kind::Integer { min: 1, max: 100_000 };
+        /// Memory for the state of rooms and people that are not in use right now, over all partitions of the process.
+        state_cache_bytes_max: u64 = 134_217_728, Kind::Integer { min: 1_048_576, max: 1_099_511_627_776 };
+        /// Memory for the blocks of the local store of that state.
+        store_cache_bytes_max: u64 = 33_554_432, Kind::Integer { min: 1_048_576, max: 1_099_511_627_776 };
+        /// Sessions towards the log that the partitions of a process share.
         producers: u32 = 2, Kind::Integer { min: 1, max: 32 };
-        /// How long a command may take, forwarding included, before its outcome is reported as unknown.
+        /// How long a command may take, finding its owner included, before its outcome is reported as unknown.
         execute_ms_max: u64 = 10_000, Kind::Integer { min: 100, max: 120_000 };
     }
 }
@@ -144,14 +142,12 @@ section! {
 section! {
     /// Limits of every HTTP request.
     pub struct Http = "http" {
-        /// The largest body.
-        body_bytes_max: u64 = 131_072, Kind::Integer { min: 1_024, max: 16_777_216 };
-        /// How deep the JSON of a body may be nested.
-        depth_max: u32 = 16, Kind::Integer { min: 2, max: 128 };
-        /// How long a request may take in all.
-        request_ms_max: u64 = 15_000, Kind::Integer { min: 100, max: 300_000 };
-        /// How long a query may wait for its read model (`Read-After`).
-        read_after_ms_max: u64 = 2_000, Kind::Integer { min: 0, max: 30_000 };
+        /// The largest body, where a route does not state its own limit (a message, the members of a new room).
+        body_bytes_max: u64 = 65_536, Kind::Integer { min: 1_024, max: 16_777_216 };
+        /// How long a request may take until its answer begins.
+        request_ms_max: u64 = 30_000, Kind::Integer { min: 100, max: 300_000 };
+        /// Requests in progress on one listener; more are answered 503.
+        requests_max: u32 = 4_096, Kind::Integer { min: 1, max: 1_000_000 };
     }
 }
 
@@ -168,20 +164,30 @@ section! {
 section! {
     /// Limits of the live feed.
     pub struct Ws = "ws" {
-        /// Open sockets in one process.
-        connections_max: u32 = 10_000, Kind::Integer { min: 1, max: 1_000_000 };
-        /// Open sockets of one person in one process.
-        connections_per_user_max: u32 = 16, Kind::Integer { min: 1, max: 10_000 };
+        /// Open sockets in one process; one more is answered 503.
+        sockets_max: u32 = 50_000, Kind::Integer { min: 1, max: 1_000_000 };
+        /// Open sockets of one person in one process; one more is answered 429.
+        sockets_per_user_max: u32 = 20, Kind::Integer { min: 1, max: 10_000 };
         /// Rooms that one socket may follow.
         subscriptions_max: u32 = 500, Kind::Integer { min: 1, max: 100_000 };
-        /// The largest frame that a client may send.
-        frame_bytes_max: u64 = 16_384, Kind::Integer { min: 256, max: 1_048_576 };
         /// Frames that may wait for one slow client before it is cut off; it can resume.
-        buffer_frames_max: u32 = 1_024, Kind::Integer { min: 16, max: 100_000 };
-        /// Changes that a client may have missed and still catch up with; beyond it is told to resync.
-        catch_up_changes_max: u32 = 1_000, Kind::Integer { min: 1, max: 10_000 };
-        /// How often the server asks whether the client is still there; twice without an answer closes the socket.
-        ping_ms: u64 = 20_000, Kind::Integer { min: 1_000, max: 600_000 };
+        queue_frames_max: u32 = 1_024, Kind::Integer { min: 16, max: 100_000 };
+        /// Bytes that may wait for one slow client.
+        queue_bytes_max: u64 = 1_048_576, Kind::Integer { min: 65_536, max: 1_073_741_824 };
+        /// Changes that a resuming client is sent; with more it is told to read the room anew.
+        changes_max: u32 = 1_000, Kind::Integer { min: 1, max: 10_000 };
+        /// Frames a second that a client may send in the long run.
+        frames_per_second_max: u32 = 20, Kind::Integer { min: 1, max: 100_000 };
+        /// Frames that a client may send at once, for instance to follow all of its rooms.
+        frames_burst_max: u32 = 1_000, Kind::Integer { min: 1, max: 100_000 };
+        /// How often the server asks whether the client is still there.
+        ping_ms: u64 = 30_000, Kind::Integer { min: 100, max: 600_000 };
+        /// After which silence a socket is closed; more than two pings.
+        idle_ms_max: u64 = 75_000, Kind::Integer { min: 300, max: 3_600_000 };
+        /// How long writing to a socket may take before the client counts as too slow.
+        write_ms_max: u64 = 10_000, Kind::Integer { min: 100, max: 600_000 };
+        /// One-time tickets that may be open in one process.
+        tickets_max: u32 = 10_000, Kind::Integer { min: 1, max: 1_000_000 };
     }
 }
 

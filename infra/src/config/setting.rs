@@ -22,6 +22,8 @@ pub enum Kind {
     Text,
     /// A name made of lower-case letters, digits and `_` that begins with a letter: what stands in SQL without quotes.
     Identifier,
+    /// The beginning of a topic's name: letters, digits, `.`, `_` and `-`, the last none of the signs.
+    TopicPrefix,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// `ADDRESS:PORT`, such as `127.0.0.1:8080` or `[::1]:8080`; port 0 takes any free one.
@@ -124,6 +126,7 @@ impl Kind {
             (Self::Bool, Value::Bool(..)) | (Self::Properties, Value::Dict(..)) => true,
             (Self::Text | Self::Path, Value::String(_, text)) => !text.trim().is_empty(),
             (Self::Identifier, Value::String(_, text)) => is_identifier(text),
+            (Self::TopicPrefix, Value::String(_, text)) => is_topic_prefix(text),
             (Self::OneOf(names), Value::String(_, text)) => names.contains(&text.as_str()),
             (Self::Address, Value::String(_, text)) => text.parse::<std::net::SocketAddr>().is_ok(),
             (Self::Brokers, Value::String(_, text)) => text.split(',').all(is_host_and_port),
@@ -180,6 +183,7 @@ impl fmt::Display for Kind {
             Self::Bool => f.write_str("true or false"),
             Self::Text => f.write_str("a text that is not empty"),
             Self::Identifier => f.write_str("a name of 1 to 48 lower-case letters, digits and _, beginning with a letter"),
+            Self::TopicPrefix => f.write_str("1 to 100 letters, digits, ., _ and -, the last a letter or digit"),
             Self::OneOf(names) => f.write_str(&names.join(" or ")),
             Self::Address => f.write_str("an address with a port, such as 127.0.0.1:8080"),
             Self::Path => f.write_str("a path"),
@@ -200,6 +204,12 @@ fn is_identifier(text: &str) -> bool {
     bytes.next().is_some_and(|first| first.is_ascii_lowercase())
         && text.len() <= 48
         && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn is_topic_prefix(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && text.bytes().last().is_some_and(|b| b.is_ascii_alphanumeric())
 }
 
 fn is_host_and_port(text: &str) -> bool {

@@ -37,15 +37,15 @@ fn the_defaults_fit() {
 
 #[test]
 fn later_sources_win_and_are_named() {
-    let file = "[http]\nbody_bytes_max = 2048\ndepth_max = 8\n[rate]\ncommands_burst = 7";
-    let environment = [("SARANGBANG_HTTP__DEPTH_MAX", "9"), ("SARANGBANG_RATE__COMMANDS_BURST", "8"), ("PATH", "/bin")];
+    let file = "[http]\nbody_bytes_max = 2048\nrequests_max = 8\n[rate]\ncommands_burst = 7";
+    let environment = [("SARANGBANG_HTTP__REQUESTS_MAX", "9"), ("SARANGBANG_RATE__COMMANDS_BURST", "8"), ("PATH", "/bin")];
     let (sources, written) = sources(file, &environment, &[("rate.commands_burst", "1_000")]);
     let loaded = load(&sources).unwrap();
     let config = &loaded.config;
-    assert_eq!((config.http.body_bytes_max, config.http.depth_max, config.rate.commands_burst), (2_048, 9, 1_000));
+    assert_eq!((config.http.body_bytes_max, config.http.requests_max, config.rate.commands_burst), (2_048, 9, 1_000));
     let source = |name: &str| loaded.rows().iter().find(|row| row.setting == name).unwrap().source.clone();
     assert_eq!(source("http.body_bytes_max"), format!("file {}", written.path().display()));
-    assert_eq!(source("http.depth_max"), "environment SARANGBANG_HTTP__DEPTH_MAX");
+    assert_eq!(source("http.requests_max"), "environment SARANGBANG_HTTP__REQUESTS_MAX");
     assert_eq!(source("rate.commands_burst"), "flag --set rate.commands_burst");
     assert_eq!(source("ws.ping_ms"), "default");
 }
@@ -77,9 +77,14 @@ fn every_setting_refuses_what_does_not_fit() {
         let bad = match setting.kind {
             Kind::Integer { .. } => "many",
             Kind::Text | Kind::Path => " ",
-            Kind::Bool | Kind::Identifier | Kind::OneOf(_) | Kind::Address | Kind::Url(_) | Kind::Brokers | Kind::Properties => {
-                "no, \"!"
-            }
+            Kind::Bool
+            | Kind::TopicPrefix
+            | Kind::Identifier
+            | Kind::OneOf(_)
+            | Kind::Address
+            | Kind::Url(_)
+            | Kind::Brokers
+            | Kind::Properties => "no, \"!",
         };
         let refused = refusal("", &[(&setting.variable(), bad)], &[]);
         let expected = format!("is not {}", setting.kind);

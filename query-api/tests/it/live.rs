@@ -1,3 +1,0 @@
-//! The live feed.
-
-mod chain;

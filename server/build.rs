@@ -1,0 +1,48 @@
+//! Finds the commit that is built, by reading `.git` alone; outside a checkout the commit is said to be unknown.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How many digits of a commit are told.
+const DIGITS: usize = 12;
+
+fn main() {
+    let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let commit = folder.parent().and_then(commit).unwrap_or_else(|| "unknown".to_owned());
+    let short: String = commit.chars().take(DIGITS).collect();
+    say(&format!("cargo::rustc-env=SARANGBANG_COMMIT={short}"));
+    say("cargo::rerun-if-changed=build.rs");
+}
+
+fn say(line: &str) {
+    println!("{line}");
+}
+
+fn commit(root: &Path) -> Option<String> {
+    let git = git_folder(&root.join(".git"))?;
+    let head_file = git.join("HEAD");
+    say(&format!("cargo::rerun-if-changed={}", head_file.display()));
+    let head = fs::read_to_string(head_file).ok()?;
+    let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
+    // In a worktree the branches live in the folder that it shares with the others.
+    let common = fs::read_to_string(git.join("commondir")).map_or_else(|_| git.clone(), |path| git.join(path.trim()));
+    let branch = common.join(name);
+    say(&format!("cargo::rerun-if-changed={}", branch.display()));
+    fs::read_to_string(branch).ok().map(|text| text.trim().to_owned()).or_else(|| packed(&common, name))
+}
+
+/// `.git` itself, or the folder that it names in a worktree.
+fn git_folder(path: &Path) -> Option<PathBuf> {
+    if path.is_dir() {
+        return Some(path.to_owned());
+    }
+    let text = fs::read_to_string(path).ok()?;
+    Some(path.parent()?.join(text.trim().strip_prefix("gitdir: ")?))
+}
+
+fn packed(common: &Path, name: &str) -> Option<String> {
+    let refs = fs::read_to_string(common.join("packed-refs")).ok()?;
+    let line = refs.lines().find(|line| line.ends_with(&format!(" {name}")))?;
+    line.split(' ').next().map(str::to_owned)
+}

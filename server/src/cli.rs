@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The version and the commit that was built.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("SARANGBANG_COMMIT"), ")");
+
+/// Sarangbang: a chat whose every message is a durable event.
+#[derive(Debug, Parser)]
+#[command(name = "sarangbang", version = VERSION, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Every setting is described in docs/configuration.md; `sarangbang config` shows what is in force.")]
+pub struct Cli {
+    /// Settings from the command line.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings that every command takes.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// The TOML file with the settings (else SARANGBANG_CONFIG names it)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One setting; wins over file and environment; may be repeated
+    #[arg(long, global = true, value_name = "SECTION.NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Short for --set node.data_folder=…
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub data_folder: Option<String>,
+    /// Short for --set node.public_listen=…
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Short for --set node.internal_listen=…
+    #[arg(long, global = true, value_name = "ADDRESS:PORT")]
+    pub internal_listen: Option<String>,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "a role is called as its crate is")]
+pub enum Command {
+    /// The whole system in one process
+    All,
+    /// Takes commands over HTTP and owns partitions of the log
+    CommandApi,
+    /// Builds the read model from the log
+    Projectors,
+    /// Answers queries and feeds live sockets
+    QueryApi,
+    /// Signs people in
+    AuthApi,
+    /// Serves the web pages
+    Front,
+    /// Sends archives of chats through the ordinary commands
+    Import(Import),
+    /// Says what is reachable, and what to do about what is not
+    Doctor,
+    /// Prints the settings in force and where each comes from
+    Config(Config),
+    /// Prints the OpenAPI document of the HTTP routes
+    Openapi,
+    /// Prints the AsyncAPI document of the events and of the live feed
+    Asyncapi,
+}
+
+/// Options of `config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// The documentation of all settings (docs/configuration.md) instead
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// JSONL files, one message a line (`.jsonl`, `.jsonl.zst`); `NAME.membership.jsonl` goes with `NAME.jsonl`
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where commands and queries go [default: http:// and node.public_listen]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Where queries go, if not where commands go
+    #[arg(long, value_name = "URL")]
+    pub query_url: Option<String>,
+    /// The internal listener of command-api, where people are registered [default: upstream.command_api_url, else http:// and node.internal_listen]
+    #[arg(long, value_name = "URL")]
+    pub internal_url: Option<String>,
+    /// A file with a token of the `import` scope [default: ask the internal listener of auth-api for one, which development allows]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Rooms that are imported at once; within a room there is an order, and one message at a time
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub parallel: u16,
+    /// Stop at the first line that is refused instead of reporting it and going on
+    #[arg(long)]
+    pub stop_at_refusal: bool,
+    /// Write nothing: read everything back and compare it with the files
+    #[arg(long)]
+    pub verify: bool,
+    /// Where the report goes: counts, refused lines, and how names were mapped (JSON)
+    #[arg(long, value_name = "FILE", default_value = "sarangbang-import.json")]
+    pub report: PathBuf,
+}

@@ -1,0 +1,239 @@
+//! Imports one room, from where it stands: one command after another, since within a room order must hold.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::CommandId;
+use tokio_util::sync::CancellationToken;
+
+use super::api::{Api, Fault, MessageView};
+use super::lines::Refused;
+use super::plan::{Act, Person, Room, Step};
+
+/// Counts of the whole import.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Messages that are done, now or before.
+    pub done: AtomicU64,
+    /// Of these: found there already.
+    pub found: AtomicU64,
+    /// Coming and going.
+    pub memberships: AtomicU64,
+}
+
+/// Why a room was not finished.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// The server does not answer.
+    #[error("{room}: {fault}")]
+    Server {
+        /// Which room.
+        room: String,
+        /// What it said last.
+        fault: Fault,
+    },
+    /// A line was refused, and the caller wants to stop then.
+    #[error("{}: {}", .0.line, .0.reason)]
+    Refused(Refused),
+}
+
+/// How an import goes on.
+#[derive(Clone)]
+pub struct Run {
+    /// The server.
+    pub api: Arc<Api>,
+    /// What is counted.
+    pub counts: Arc<Counts>,
+    /// Cancelled to stop after the command that is under way.
+    pub stop: CancellationToken,
+    /// Whether to stop at the first refusal.
+    pub stop_at_refusal: bool,
+}
+
+/// The steps of a room that are still to be done.
+pub struct Remaining {
+    /// The room.
+    pub room: Room,
+    /// Whether it must be made first.
+    pub fresh: bool,
+    /// The index of the first step to do.
+    pub from: usize,
+}
+
+impl Remaining {
+    /// The steps.
+    pub fn steps(&self) -> &[Step] {
+        self.room.steps.get(self.from..).unwrap_or_default()
+    }
+
+    /// Everybody whom the steps need.
+    pub fn people(&self) -> impl Iterator<Item = Arc<Person>> {
+        let maker = self.fresh.then(|| Arc::clone(&self.room.maker));
+        maker.into_iter().chain(self.steps().iter().map(|step| Arc::clone(&step.person)))
+    }
+}
+
+/// Asks how far the room came, and checks that it came there with these very messages.
+pub async fn remaining(run: &Run, room: Room) -> Result<Remaining, Stopped> {
+    let asked = resume(run, &room).await;
+    let (fresh, from) = asked.map_err(|fault| Stopped::Server { room: room.original.clone(), fault })?;
+    let found = room.steps.iter().take(from).filter(|step| matches!(step.act, Act::Say(_))).count() as u64;
+    run.counts.found.fetch_add(found, Ordering::Relaxed);
+    run.counts.done.fetch_add(found, Ordering::Relaxed);
+    Ok(Remaining { room, fresh, from })
+}
+
+async fn resume(run: &Run, room: &Room) -> Result<(bool, usize), Fault> {
+    let Some(view) = run.api.room(room.id).await? else { return Ok((true, 0)) };
+    let Some(before_last) = view.last_number.checked_sub(1) else { return Ok((false, 0)) };
+    // Cheap first: where nothing was refused and nobody else spoke, the number of the last message says it all.
+    let last = run.api.messages_after(room.id, before_last).await?;
+    let place = usize::try_from(before_last).ok().and_then(|index| says(&room.steps).nth(index));
+    if let (Some(message), Some((index, step))) = (last.first(), place)
+        && is(message, step)
+    {
+        return Ok((false, index + 1));
+    }
+    let mut aligned = Aligned::default();
+    let mut number = 0;
+    loop {
+        let page = run.api.messages_after(room.id, number).await?;
+        let Some(last) = page.last() else { return Ok((false, aligned.next)) };
+        number = last.number;
+        page.iter().for_each(|message| aligned.pass(&room.steps, message));
+    }
+}
+
+/// Follows the messages of a room along the steps that made them; messages that no step made are others' and passed over.
+#[derive(Debug, Default)]
+struct Aligned {
+    /// The index after the last step that is done.
+    next: usize,
+}
+
+impl Aligned {
+    fn pass(&mut self, steps: &[Step], message: &MessageView) {
+        let later = steps.get(self.next..).unwrap_or_default();
+        if let Some(place) = later.iter().position(|step| is(message, step)) {
+            self.next += place + 1;
+        }
+    }
+}
+
+fn says(steps: &[Step]) -> impl Iterator<Item = (usize, &Step)> {
+    steps.iter().enumerate().filter(|(_, step)| matches!(step.act, Act::Say(_)))
+}
+
+/// Whether this step made that message. A text that was edited or deleted since counts by author and time.
+fn is(message: &MessageView, step: &Step) -> bool {
+    let Act::Say(text) = &step.act else { return false };
+    message.author == step.person.id
+        && message.sent_at == step.at
+        && message.text.as_deref().is_none_or(|stored| stored == text.as_str())
+}
+
+/// Does what remains. Refused lines are returned.
+pub async fn import(run: &Run, remaining: &Remaining) -> Result<Vec<Refused>, Stopped> {
+    let room = &remaining.room;
+    let mut refused = Vec::new();
+    if remaining.fresh && !run.stop.is_cancelled() {
+        let id = CommandId::derived(&format!("import:{}", room.source), &format!("room:{}", room.original));
+        let made = run.api.create_room(id, room).await;
+        settle(run, room, None, made, &mut refused)?;
+    }
+    for step in remaining.steps() {
+        if run.stop.is_cancelled() {
+            break;
+        }
+        let done = perform(run, room, step).await;
+        settle(run, room, Some(step), done, &mut refused)?;
+    }
+    Ok(refused)
+}
+
+async fn perform(run: &Run, room: &Room, step: &Step) -> Result<(), Fault> {
+    let line = format!("{}:{}:{}", step.line.file, step.line.number, step.act.name());
+    let id = CommandId::derived(&format!("import:{}", room.source), &line);
+    let who = &step.person.id;
+    match &step.act {
+        Act::Say(text) => run.api.say(id, room.id, who, step.at, text.as_str()).await,
+        Act::Join => run.api.join(id, room.id, who, step.at).await,
+        Act::Leave => run.api.leave(id, room.id, who).await,
+    }
+}
+
+/// Counts what was done; tells apart what is so already, what is refused, and a server that is gone.
+fn settle(
+    run: &Run,
+    room: &Room,
+    step: Option<&Step>,
+    done: Result<(), Fault>,
+    refused: &mut Vec<Refused>,
+) -> Result<(), Stopped> {
+    let counts = &run.counts;
+    match (done, step.map(|step| &step.act)) {
+        (Ok(()), Some(Act::Say(_))) => _ = counts.done.fetch_add(1, Ordering::Relaxed),
+        (Ok(()), Some(_)) => _ = counts.memberships.fetch_add(1, Ordering::Relaxed),
+        (Ok(()), None) => {}
+        // A repeat after the window within which repeats are recognised: the room is made, the person has gone.
+        (Err(fault), None) if fault.is("room-exists") => {}
+        (Err(fault), Some(Act::Leave)) if fault.is("not-a-member") => {}
+        (Err(fault @ Fault::Refused { .. }), _) => {
+            let place = step.map_or_else(|| "room".to_owned(), |step| format!("{}:{}", step.line.file, step.line.number));
+            let bad = Refused { line: format!("{} {place}", room.source), reason: format!("{}: {fault}", room.original) };
+            if run.stop_at_refusal || step.is_none() {
+                return Err(Stopped::Refused(bad));
+            }
+            refused.push(bad);
+        }
+        (Err(fault), _) => return Err(Stopped::Server { room: room.original.clone(), fault }),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::text::{MessageText, UserName};
+    use domain::{Timestamp, UserId};
+
+    use super::*;
+    use crate::import::plan::LineId;
+
+    fn step(number: u64, second: i64, text: &str) -> Step {
+        let since = Timestamp::default();
+        let person =
+            Person { nick: "ann".to_owned(), id: UserId::parse("ann.x").unwrap(), name: UserName::parse("ann").unwrap(), since };
+        let act = if text.is_empty() { Act::Join } else { Act::Say(MessageText::parse(text).unwrap()) };
+        let at = Timestamp::from_millis(second * 1000).unwrap();
+        Step { person: Arc::new(person), at, act, line: LineId { file: "messages", number } }
+    }
+
+    fn message(number: u64, second: i64, author: &str, text: Option<&str>) -> MessageView {
+        let sent_at = Timestamp::from_millis(second * 1000).unwrap();
+        MessageView { number, author: UserId::parse(author).unwrap(), sent_at, text: text.map(str::to_owned) }
+    }
+
+    #[test]
+    fn messages_of_others_and_refused_lines_do_not_confuse_where_a_room_stands() {
+        let steps = [step(1, 1, ""), step(1, 1, "a"), step(2, 2, "refused"), step(3, 3, "b"), step(4, 4, "b"), step(5, 5, "c")];
+        let mut aligned = Aligned::default();
+        for stored in [
+            message(1, 1, "ann.x", Some("a")),
+            message(2, 9, "eve", Some("b")),
+            message(3, 3, "ann.x", None),
+            message(4, 4, "ann.x", Some("b")),
+        ] {
+            aligned.pass(&steps, &stored);
+        }
+        assert_eq!(aligned.next, 5, "the next step is c");
+    }
+
+    #[test]
+    fn a_message_is_known_by_author_time_and_text() {
+        let made = step(1, 1, "a");
+        assert!(is(&message(1, 1, "ann.x", Some("a")), &made));
+        for other in [message(1, 1, "bob.x", Some("a")), message(1, 2, "ann.x", Some("a")), message(1, 1, "ann.x", Some("b"))] {
+            assert!(!is(&other, &made), "{other:?}");
+        }
+    }
+}
