@@ -53,8 +53,9 @@ impl UserId {
         if raw.is_empty() || raw.chars().count() > USER_ID_CHARACTERS_MAX {
             return Err(UserIdError::Length);
         }
-        let normal = if raw.bytes().all(|b| b.is_ascii_graphic()) {
-            // All that PRECIS does to printable ASCII without blanks; most ids are such, and every event that is read has some.
+        let normal = if raw.chars().all(|c| c.is_ascii_graphic() || matches!(c, '가'..='힣')) {
+            // All that PRECIS does to printable ASCII and Hangul syllables: most ids are such, and every event that is read has
+            // some.
             Cow::Owned(raw.to_ascii_lowercase())
         } else {
             UsernameCaseMapped::enforce(raw).map_err(|_| UserIdError::Character)?
@@ -303,10 +304,10 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_for_ascii_agrees_with_precis() {
-        for first in 0_u8..128 {
-            for second in [None, Some(first), Some(b'a'), Some(b'.')] {
-                let raw: String = [Some(first), second].into_iter().flatten().map(char::from).collect();
+    fn the_short_way_for_ascii_and_hangul_agrees_with_precis() {
+        for first in ('\0'..='\u{7f}').chain('가'..='힣') {
+            for second in [None, Some('a'), Some('.'), Some('가'), Some('힣'), Some('A')] {
+                let raw: String = [Some(first), second].into_iter().flatten().collect();
                 let Ok(id) = UserId::parse(&raw) else { continue };
                 assert_eq!(id.as_str(), UsernameCaseMapped::enforce(&*raw).unwrap(), "{raw:?}");
             }

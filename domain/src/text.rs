@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -147,6 +147,9 @@ impl Default for StatusText {
 }
 
 /// A reaction: one grapheme cluster that is not plain text.
+///
+/// Which sequences form one cluster changes with the version of Unicode. What is read back from the log or the local store goes
+/// through `stored_emoji` for that reason: what was an emoji once must stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Emoji(String);
@@ -180,6 +183,15 @@ impl From<Emoji> for String {
     fn from(emoji: Emoji) -> Self {
         emoji.0
     }
+}
+
+/// Reads an emoji that was checked when it was first written.
+///
+/// # Errors
+/// When it is not a text of the right size.
+pub(crate) fn stored_emoji<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Emoji, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() || text.len() > EMOJI_BYTES_MAX { Err(de::Error::custom(TextError::NotOneEmoji)) } else { Ok(Emoji(text)) }
 }
 
 #[cfg(test)]

@@ -95,6 +95,14 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    fn bad_body(event_type: &str, error: &serde_json::Error) -> Self {
+        // The category and place only: a message of serde quotes the text, which is personal.
+        let reason = format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column());
+        Self::BadBody { event_type: event_type.to_owned(), reason }
+    }
+}
+
 impl Record {
     /// The value of the header `name` as text, if it is there and is text.
     #[must_use]
@@ -250,14 +258,17 @@ impl Event {
         if let Some(event) = Self::from_current_json(event_type, body) {
             return event;
         }
-        let mut old = upcast::next(steps, event_type, body);
+        let next = |event_type: &str, body: &[u8]| {
+            upcast::next(steps, event_type, body).map_err(|error| DecodeError::bad_body(event_type, &error))
+        };
+        let mut old = next(event_type, body)?;
         // Each step is taken once at most, so that a circle among them ends.
         for _ in steps {
             let Some((next_type, next_body)) = old else { break };
             if let Some(event) = Self::from_current_json(next_type, &next_body) {
                 return event;
             }
-            old = upcast::next(steps, next_type, &next_body);
+            old = next(next_type, &next_body)?;
         }
         let shown = event_type.chars().take(TYPE_CHARACTERS_SHOWN_MAX).collect();
         Err(DecodeError::UnknownType(shown))
@@ -313,11 +324,7 @@ macro_rules! event_types {
 
             /// Reads the body of an event of a type that is current. Nothing when it is not.
             fn from_current_json(event_type: &str, body: &[u8]) -> Option<Result<Self, DecodeError>> {
-                let bad = |error: serde_json::Error| DecodeError::BadBody {
-                    event_type: event_type.to_owned(),
-                    // The category and place only: a message of serde quotes the text, which is personal.
-                    reason: format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column()),
-                };
+                let bad = |error: serde_json::Error| DecodeError::bad_body(event_type, &error);
                 Some(match event_type {
                     $( $name => serde_json::from_slice(body).map(|body| event_types!(@build $aggregate $variant body)).map_err(bad), )*
                     _ => return None,

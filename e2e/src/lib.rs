@@ -5,13 +5,16 @@
 //!
 //! # How to add a scenario
 //!
-//! 1. Write an `async fn` in `tests/it/scenarios/` that takes a [`system::System`], so that it runs on every way to set one up.
+//! 1. Write an `async fn` in `tests/it/scenarios/` that takes a [`system::Addresses`], so that it runs however the system is set up.
 //! 2. Call it from a test in each of `tests/it/embedded.rs` and `tests/it/cluster.rs` where it makes sense.
 //! 3. Wait with [`patience::until`], never by sleeping; print the seed of anything random.
 
 pub mod browser;
+pub mod chatdata;
 pub mod live;
 pub mod patience;
 pub mod person;
 pub mod process;
+pub mod proof;
+pub mod readback;
 pub mod system;

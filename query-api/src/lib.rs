@@ -15,9 +15,11 @@ pub mod cursor;
 pub mod dto;
 mod http;
 pub mod progress;
+pub mod ws;
 
 use std::sync::Arc;
 
+use infra::clock::Clock;
 use infra::log::Log;
 use infra::read_model::Timeline;
 use infra::tokens::Verifier;
@@ -28,8 +30,23 @@ pub use http::{openapi, router};
 use progress::Progress;
 
 /// What the service may use.
-#[derive(Debug, Clone, Default)]
-pub struct Options {}
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// What sockets may use.
+    pub sockets: ws::Limits,
+}
+
+/// What the service stands on.
+pub struct Ports {
+    /// Where queries are answered from.
+    pub timeline: Arc<dyn Timeline>,
+    /// What the live feed follows.
+    pub log: Arc<dyn Log>,
+    /// Who is who.
+    pub verifier: Arc<Verifier>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// The service: started once, shared by all requests.
 pub struct QueryApi {
@@ -37,27 +54,42 @@ pub struct QueryApi {
     log: Arc<dyn Log>,
     verifier: Arc<Verifier>,
     progress: Progress,
+    live: Arc<ws::Live>,
     tasks: TaskTracker,
 }
 
 impl QueryApi {
-    /// Starts the service's tasks. They end with `cancel`.
+    /// Starts the service's tasks. They end with `cancel`; sockets are then closed in a way that lets clients resume elsewhere.
     #[must_use]
-    pub fn start(
-        _options: Options,
-        timeline: Arc<dyn Timeline>,
-        log: Arc<dyn Log>,
-        verifier: Arc<Verifier>,
-        cancel: &CancellationToken,
-    ) -> Arc<Self> {
+    pub fn start(options: Options, ports: Ports, cancel: &CancellationToken) -> Arc<Self> {
+        let Ports { timeline, log, verifier, clock } = ports;
         let tasks = TaskTracker::new();
-        let (progress, polling) = Progress::new(timeline.clone(), cancel.child_token());
+        let (progress, polling) = Progress::new(timeline.clone(), cancel.clone());
         tasks.spawn(polling);
+        let live = ws::Live::start(ws::Parts {
+            timeline: timeline.clone(),
+            log: log.clone(),
+            verifier: verifier.clone(),
+            clock,
+            progress: progress.clone(),
+            limits: options.sockets,
+            cancel: cancel.clone(),
+            tasks: tasks.clone(),
+        });
         tasks.close();
-        Arc::new(Self { timeline, log, verifier, progress, tasks })
+        Arc::new(Self { timeline, log, verifier, progress, live, tasks })
     }
 
-    /// Returns once all of its tasks have ended, after `cancel`.
+    /// What the service still waits for before it should be sent requests; nothing when it is ready.
+    #[must_use]
+    pub fn waiting_for(&self) -> Vec<String> {
+        match self.live.catching_up() {
+            0 => Vec::new(),
+            partitions => vec![format!("the live feed: {partitions} partitions of the log are being read up to their end")],
+        }
+    }
+
+    /// Returns once all of its tasks and sockets have ended, after `cancel`.
     pub async fn stopped(&self) {
         self.tasks.wait().await;
     }

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod licences;
+mod prove;
 mod services;
 mod workspace;
 
@@ -28,6 +29,11 @@ enum Task {
     CheckArchitecture,
     /// Licences and sources of the crates we build with.
     CheckLicences,
+    /// Run a long proof and write its page to docs/proofs/.
+    Prove {
+        /// Which one; a wrong name lists them.
+        name: String,
+    },
 }
 
 #[expect(clippy::print_stderr, reason = "a command-line tool complains on standard error")]
@@ -45,6 +51,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::CheckArchitecture => architecture::run(),
         Task::CheckLicences => licences::run(),
+        Task::Prove { name } => prove::run(&name),
         Task::Services(arguments) => services::run(arguments),
     }
 }

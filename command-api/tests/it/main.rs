@@ -1,8 +1,9 @@
-//! The write side on the real embedded log: ownership, pipeline, forwarding, faults.
+//! The write side: its routes on a recording bus, and ownership, pipeline, forwarding and faults on the real embedded log.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and says where")]
 
 mod foreign;
+mod http;
 mod pipeline;
 mod two_nodes;
 mod world;

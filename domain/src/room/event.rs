@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Number;
 use crate::ids::UserId;
-use crate::text::{Emoji, MessageText, RoomName, Topic};
+use crate::text::{Emoji, MessageText, RoomName, Topic, stored_emoji};
 use crate::time::Timestamp;
 
 /// A fact about one room.
@@ -225,5 +225,6 @@ pub struct Reaction {
     /// Who reacted.
     pub user_id: UserId,
     /// How.
+    #[serde(deserialize_with = "stored_emoji")]
     pub emoji: Emoji,
 }

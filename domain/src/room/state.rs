@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Details, Member, MessageFacts, MessagePersonal, Number};
 use crate::envelope::Version;
 use crate::ids::UserId;
-use crate::text::{Emoji, MessageText};
+use crate::text::{Emoji, MessageText, stored_emoji};
 use crate::time::Timestamp;
 
 /// A room without its messages. `None` details: it does not exist yet.
@@ -53,6 +53,7 @@ pub struct Content {
     /// When the text last changed.
     pub edited_at: Option<Timestamp>,
     /// Who reacted how.
+    #[serde(deserialize_with = "stored_reactions")]
     pub reactions: BTreeSet<(Emoji, UserId)>,
 }
 
@@ -71,4 +72,11 @@ impl Message {
             personal: MessagePersonal { text: content.text.clone() },
         })
     }
+}
+
+fn stored_reactions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<(Emoji, UserId)>, D::Error> {
+    #[derive(Deserialize)]
+    struct Stored(#[serde(deserialize_with = "stored_emoji")] Emoji, UserId);
+    let stored = Vec::<Stored>::deserialize(deserializer)?;
+    Ok(stored.into_iter().map(|Stored(emoji, user)| (emoji, user)).collect())
 }

@@ -15,21 +15,27 @@ type Decided = Result<Decision<Event>, Refusal>;
 /// # Errors
 /// A [`Refusal`], which leaves no event.
 pub fn decide(user: &User, command: &Command, context: Context<'_>) -> Decided {
-    if let Command::Register { user_name, registered_at } = command {
-        return register(user, user_name, registered_at.unwrap_or(context.now));
-    }
-    let profile = user.profile.as_ref().ok_or(Refusal::UserNotFound)?;
-    if user.deactivated {
-        return if *command == Command::Deactivate { Ok(Decision::AlreadySo) } else { Err(Refusal::UserDeactivated) };
-    }
     match command {
-        Command::Register { .. } => Err(Refusal::UserExists),
+        Command::Register { user_name, registered_at } => register(user, user_name, registered_at.unwrap_or(context.now)),
         Command::ChangeProfile { user_name, status_text } => {
-            Ok(change_profile(profile, user_name.as_ref(), status_text.as_ref()))
+            Ok(change_profile(active(user)?, user_name.as_ref(), status_text.as_ref()))
         }
-        Command::SetMuted { room, muted } => set_muted(user, *room, *muted),
-        Command::Deactivate => Ok(Decision::Event(Event::Deactivated(Deactivated { deactivated_at: context.now }))),
+        Command::SetMuted { room, muted } => {
+            active(user)?;
+            set_muted(user, *room, *muted)
+        }
+        Command::Deactivate if user.deactivated => Ok(Decision::AlreadySo),
+        Command::Deactivate => {
+            active(user)?;
+            Ok(Decision::Event(Event::Deactivated(Deactivated { deactivated_at: context.now })))
+        }
     }
+}
+
+/// The profile of somebody who is there and has not left for good.
+fn active(user: &User) -> Result<&Profile, Refusal> {
+    let profile = user.profile.as_ref().ok_or(Refusal::UserNotFound)?;
+    if user.deactivated { Err(Refusal::UserDeactivated) } else { Ok(profile) }
 }
 
 /// A user id is taken once and for ever, deactivated or not. (A repeat of the command that took it gets its first outcome from

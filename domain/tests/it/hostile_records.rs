@@ -2,7 +2,9 @@
 
 use domain::acceptance::Mark;
 use domain::ids::EventTopic;
-use domain::wire::{DecodeError, Record};
+use domain::room::Message;
+use domain::text::Emoji;
+use domain::wire::{DecodeError, Entry, Record};
 use proptest::prelude::*;
 
 use crate::samples;
@@ -84,4 +86,21 @@ proptest! {
             let _ = record.decode(topic);
         }
     }
+}
+
+/// What forms one emoji changes with Unicode; what stands in the log stays readable all the same.
+#[test]
+fn a_stored_reaction_is_read_even_where_it_would_not_be_taken_today() {
+    let mut record = sample("sarangbang.room.reaction-added.v1");
+    let body = String::from_utf8(record.value.clone()).unwrap();
+    record.value = body.replace("❤️", "👍👍").into_bytes();
+    let Ok(Entry::Event(envelope)) = record.decode(EventTopic::Rooms) else { panic!("it is not read") };
+    let domain::Event::Room(event) = &envelope.event else { panic!("{envelope:?}") };
+    assert_eq!(Record::of_event(&envelope).value, record.value);
+    let message = Message::evolve(None, event).unwrap();
+    let stored = serde_json::to_vec(&message).unwrap();
+    assert_eq!(serde_json::from_slice::<Message>(&stored).unwrap(), message);
+    assert!(serde_json::from_str::<Emoji>("\"👍👍\"").is_err(), "nobody can react like this any more");
+    record.value = body.replace("❤️", "").into_bytes();
+    assert!(record.decode(EventTopic::Rooms).is_err());
 }

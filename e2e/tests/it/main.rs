@@ -3,6 +3,7 @@
 mod browser;
 mod cluster;
 mod embedded;
+mod import;
 mod scenarios;
 
 use std::path::{Path, PathBuf};

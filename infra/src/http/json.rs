@@ -1,6 +1,6 @@
 //! The one way in for JSON bodies: bounded in size and depth, strict in form, and precise about what is wrong.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
@@ -41,6 +41,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes_max = request.extensions().get::<BodyBytesMax>().map_or(BODY_BYTES_MAX, |limit| limit.0);
         let bytes = collect(request, bytes_max).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// `Option<Json<T>>`: for routes whose body may be left out altogether.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        let headers = request.headers();
+        let announced = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+        if headers.contains_key(header::CONTENT_TYPE) || announced || headers.contains_key(header::TRANSFER_ENCODING) {
+            return <Self as FromRequest<S>>::from_request(request, state).await.map(Some);
+        }
+        Ok(None)
     }
 }
 
@@ -232,7 +246,10 @@ mod tests {
                 .header(header::CONTENT_TYPE, content_type)
                 .body(axum::body::Body::from_stream(stream))
                 .unwrap();
-            Json::<Send>::from_request(request, &()).await.map(drop).map_err(|problem| problem.status().as_u16())
+            <Json<Send> as FromRequest<()>>::from_request(request, &())
+                .await
+                .map(drop)
+                .map_err(|problem| problem.status().as_u16())
         };
         assert_eq!(extract("application/json; charset=utf-8", 10).await, Ok(()));
         assert_eq!(extract("text/plain", 10).await, Err(415));

@@ -10,6 +10,7 @@
 pub mod embedded;
 pub mod kafka;
 mod names;
+pub mod testing;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use domain::wire::Record;
 use infra::log::{Fault, Log, Producer, StoredRecord, Tail, Topic, TopicPartition};
 
+use crate::log_process::Place;
+
 /// How long anything may take before a test gives up: generous, because machines are slow and nothing waits for it in vain.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -19,12 +21,15 @@ pub trait Adapter: Sized + Send + Sync + 'static {
 
     /// Opens it. An adapter of one process may need the log that it gave before to be dropped first.
     async fn open(&self) -> Arc<dyn Log>;
+
+    /// Where it is, for a child process.
+    fn place(&self) -> Place;
 }
 
 /// Makes a module's tests of the contract for one adapter.
 macro_rules! contract {
     ($adapter:ty) => {
-        crate::log_contract::contract!(@each $adapter:
+        crate::log_contract::contract!(@each $adapter, log_contract:
             records_keep_their_order_and_offsets_rise,
             a_tail_starts_anywhere_and_refuses_to_start_beyond_the_end,
             a_tail_waits_and_is_woken,
@@ -37,13 +42,18 @@ macro_rules! contract {
             records_survive_being_opened_again,
             unknown_partitions_are_refused,
         );
+        crate::log_contract::contract!(@each $adapter, log_fencing:
+            of_rival_claims_one_is_effective_for_every_reader,
+            appends_of_unknown_outcome_leave_a_prefix,
+        );
+        crate::log_contract::contract!(@each $adapter, log_process: what_was_confirmed_survives_a_kill);
     };
-    (@each $adapter:ty: $($name:ident),* $(,)?) => {
+    (@each $adapter:ty, $module:ident: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 if let Some(adapter) = <$adapter as crate::log_contract::Adapter>::fresh(crate::log_contract::TWO).await {
-                    crate::log_contract::$name(adapter).await;
+                    crate::$module::$name(adapter).await;
                 }
             }
         )*

@@ -11,6 +11,7 @@ use infra::log::embedded::{self, Options};
 use infra::log::{Fault, Log, Topic, TopicPartition};
 
 use crate::log_contract::{Adapter, TWO, append, contract, numbered, read_all};
+use crate::log_process::Place;
 
 struct Embedded {
     folder: tempfile::TempDir,
@@ -25,6 +26,10 @@ impl Adapter for Embedded {
 
     async fn open(&self) -> Arc<dyn Log> {
         embedded::open(self.folder.path(), Options { event_partitions: self.event_partitions, ..Options::default() }).unwrap()
+    }
+
+    fn place(&self) -> Place {
+        Place::Folder(self.folder.path().display().to_string())
     }
 }
 

@@ -11,6 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
 use crate::log_contract::{Adapter, PATIENCE, TWO, append, contract, numbered, read};
+use crate::log_process::{self, Place};
 
 pub struct Kafka {
     options: Options,
@@ -27,6 +28,10 @@ impl Adapter for Kafka {
 
     async fn open(&self) -> Arc<dyn Log> {
         kafka::connect(self.options.clone()).await.unwrap()
+    }
+
+    fn place(&self) -> Place {
+        Place::Kafka(self.options.brokers.clone(), self.options.prefix.clone())
     }
 }
 
@@ -52,6 +57,13 @@ fn admin(options: &Options) -> AdminClient<DefaultClientContext> {
 }
 
 contract!(Kafka);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_owner_is_fenced() {
+    if let Some(kafka) = Kafka::fresh(TWO).await {
+        log_process::a_paused_owner_is_fenced(kafka).await;
+    }
+}
 
 const ROOMS: TopicPartition = TopicPartition { topic: Topic::Rooms, partition: 0 };
 

@@ -13,7 +13,9 @@
 
 mod log_contract;
 mod log_embedded;
+mod log_fencing;
 mod log_kafka;
+mod log_process;
 
 /// What the environment variable `name` says of a server for tests; nothing, with a line that says so, when it is not set.
 ///

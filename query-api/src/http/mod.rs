@@ -11,6 +11,8 @@ mod person;
 mod room;
 mod rooms_mine;
 mod rooms_public;
+mod ws;
+mod ws_ticket;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use axum::Router;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use domain::{RoomId, UserId};
 use infra::http::{Problem, ReadAfter};
 use infra::log::Topic;
@@ -59,8 +61,13 @@ impl std::ops::Deref for Api {
         messages::messages,
         message::message,
         mentions::mentions,
+        ws_ticket::ws_ticket,
+        ws::ws,
     ),
-    tags((name = "queries", description = "Reads. Each takes `Read-After` with the read tokens of one's own commands, to see them."))
+    tags(
+        (name = "queries", description = "Reads. Each takes `Read-After` with the read tokens of one's own commands, to see them."),
+        (name = "live feed", description = "What happens, as it happens."),
+    )
 )]
 struct Document;
 
@@ -81,6 +88,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/chat/rooms/{roomId}/messages", get(messages::messages)),
         ("/chat/rooms/{roomId}/messages/{number}", get(message::message)),
         ("/chat/mentions", get(mentions::mentions)),
+        ("/chat/ws-ticket", post(ws_ticket::ws_ticket)),
+        ("/chat/ws", get(ws::ws)),
     ]
 }
 

@@ -8,7 +8,7 @@ mod postgres;
 mod process;
 mod state;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -123,14 +123,13 @@ impl Kind {
 /// Says what is missing, or which server did not start and the end of its log.
 pub fn run(arguments: Arguments) -> Result<()> {
     let folder = arguments.folder.unwrap_or_else(|| workspace::target().join("services"));
-    let folder = std::path::absolute(folder)?;
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut state = State::lock(&folder)?;
     match arguments.action {
         Action::Up { brokers, only } => {
-            up(&mut state, brokers, if only.is_empty() { Kind::value_variants().to_vec() } else { only })
+            let kinds = if only.is_empty() { Kind::value_variants().to_vec() } else { only };
+            start_set(&mut state, brokers, &kinds)
         }
-        Action::Down { keep } => down(&mut state, keep),
+        Action::Down { keep } => stop_set(&mut state, keep),
         Action::Status => {
             status(&state);
             Ok(())
@@ -143,9 +142,35 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-fn up(state: &mut State, brokers: u32, kinds: Vec<Kind>) -> Result<()> {
+/// Starts a fresh set of all servers in `folder`.
+///
+/// # Errors
+/// As [`run`].
+pub fn up(folder: &Path, brokers: u32) -> Result<()> {
+    let mut state = State::lock(folder)?;
+    stop_set(&mut state, false)?;
+    start_set(&mut state, brokers, Kind::value_variants())
+}
+
+/// Stops the set in `folder` and removes its data.
+///
+/// # Errors
+/// As [`run`].
+pub fn down(folder: &Path) -> Result<()> {
+    stop_set(&mut State::lock(folder)?, false)
+}
+
+/// The settings of the set in `folder`.
+///
+/// # Errors
+/// When the set cannot be read.
+pub fn env(folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    Ok(State::lock(folder)?.settings())
+}
+
+fn start_set(state: &mut State, brokers: u32, kinds: &[Kind]) -> Result<()> {
     ensure!(brokers != 2, "two brokers cannot outvote each other: take 1 or 3");
-    for kind in kinds {
+    for &kind in kinds {
         let present = state.of(kind).count();
         if present == 0 {
             state.nodes.extend(kind.plan(brokers)?);
@@ -187,7 +212,7 @@ fn start_all(state: &mut State, indices: &[usize]) -> Result<()> {
     Ok(())
 }
 
-fn down(state: &mut State, keep: bool) -> Result<()> {
+fn stop_set(state: &mut State, keep: bool) -> Result<()> {
     for node in &state.nodes {
         if let Some(process) = &node.process {
             process.signal(node.kind.stop_signal())?;

@@ -54,6 +54,8 @@ impl fmt::Display for Node {
 impl State {
     /// Reads the set in this folder, waiting for another call that works on it.
     pub fn lock(folder: &Path) -> Result<Self> {
+        let folder = std::path::absolute(folder)?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let lock = File::create(folder.join("lock"))?;
         lock.lock().context("cannot lock the set of servers")?;
         let nodes = match std::fs::read(folder.join("state.json")) {
@@ -61,7 +63,7 @@ impl State {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        Ok(Self { folder: folder.to_owned(), nodes, _lock: lock })
+        Ok(Self { folder, nodes, _lock: lock })
     }
 
     /// Remembers the set.
@@ -90,10 +92,14 @@ impl State {
         Ok(())
     }
 
+    /// What the tests need to know, as environment variables.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        Kind::value_variants().iter().flat_map(|kind| kind.settings(self)).collect()
+    }
+
     /// Writes `env`: one `NAME=value` a line.
     pub fn write_env(&self) -> Result<PathBuf> {
-        let lines = Kind::value_variants().iter().flat_map(|kind| kind.settings(self));
-        let text: String = lines.map(|(name, value)| format!("{name}={value}\n")).collect();
+        let text: String = self.settings().into_iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         let file = self.folder.join("env");
         std::fs::write(&file, text)?;
         Ok(file)

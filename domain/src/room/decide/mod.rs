@@ -22,26 +22,27 @@ type Decided = Result<Decision<Event>, Refusal>;
 /// # Errors
 /// A [`Refusal`], which leaves no event.
 pub fn decide(room: &Room, target: Option<&Message>, command: &Command, context: Context<'_>) -> Decided {
-    if let Command::Create { kind, name, topic, members, created_at, facts } = command {
-        let wish = details::Creation { kind: *kind, name, topic, members, created_at: *created_at, facts };
-        return details::create(room, &wish, context);
-    }
-    let place = Place::enter(room, context)?;
+    let place = || Place::enter(room, context);
     match command {
-        Command::Create { .. } => Ok(Decision::AlreadySo),
-        Command::Rename { name } => details::rename(&place, name),
-        Command::SetTopic { topic } => details::set_topic(&place, topic),
-        Command::Archive => details::archive(&place),
-        Command::AddMembers { users, joined_at, facts } => members::add(&place, users, *joined_at, facts),
-        Command::Join { joined_at } => members::join(&place, *joined_at),
-        Command::Leave => members::leave(&place),
-        Command::RemoveMember { user } => members::remove(&place, user),
-        Command::ChangeRole { user, role } => members::change_role(&place, user, *role),
-        Command::SendMessage { text, reply_to, mentions, sent_at } => messages::send(&place, text, *reply_to, mentions, *sent_at),
-        Command::EditMessage { text, mentions, .. } => messages::edit(&place, target, text, mentions),
-        Command::DeleteMessage { .. } => messages::delete(&place, target),
-        Command::AddReaction { emoji, .. } => messages::add_reaction(&place, target, emoji),
-        Command::RemoveReaction { emoji, .. } => messages::remove_reaction(&place, target, emoji),
+        Command::Create { kind, name, topic, members, created_at, facts } => {
+            let wish = details::Creation { kind: *kind, name, topic, members, created_at: *created_at, facts };
+            details::create(room, &wish, context)
+        }
+        Command::Rename { name } => details::rename(&place()?, name),
+        Command::SetTopic { topic } => details::set_topic(&place()?, topic),
+        Command::Archive => details::archive(&place()?),
+        Command::AddMembers { users, joined_at, facts } => members::add(&place()?, users, *joined_at, facts),
+        Command::Join { joined_at } => members::join(&place()?, *joined_at),
+        Command::Leave => members::leave(&place()?),
+        Command::RemoveMember { user } => members::remove(&place()?, user),
+        Command::ChangeRole { user, role } => members::change_role(&place()?, user, *role),
+        Command::SendMessage { text, reply_to, mentions, sent_at } => {
+            messages::send(&place()?, text, *reply_to, mentions, *sent_at)
+        }
+        Command::EditMessage { text, mentions, .. } => messages::edit(&place()?, target, text, mentions),
+        Command::DeleteMessage { .. } => messages::delete(&place()?, target),
+        Command::AddReaction { emoji, .. } => messages::add_reaction(&place()?, target, emoji),
+        Command::RemoveReaction { emoji, .. } => messages::remove_reaction(&place()?, target, emoji),
     }
 }
 

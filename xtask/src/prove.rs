@@ -1,0 +1,125 @@
+//! `cargo xtask prove NAME`: runs a test in its full size and writes what it found, with machine and commit, to `docs/proofs/`.
+//!
+//! Adding a proof: a test in `e2e` that asks `e2e::proof::is_wanted()` for its size and records its numbers with
+//! `e2e::proof::record`; and a line in [`PROOFS`].
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{services, workspace};
+
+struct Proof {
+    name: &'static str,
+    /// Which tests of `e2e` it is.
+    filter: &'static str,
+    brokers: u32,
+    /// What is shown, for the head of the page.
+    claim: &'static str,
+}
+
+const PROOFS: &[Proof] = &[Proof {
+    name: "import",
+    filter: "import::real_data",
+    brokers: 3,
+    claim: "Every line of the real chat logs was imported through the commands and read back through the public queries: the \
+            same room, mapped author, time to the millisecond, and text, in the same order and nothing besides; on the \
+            embedded default, and on Kafka with Postgres.",
+}];
+
+/// Runs one proof.
+///
+/// # Errors
+/// When the proof fails, or something that it needs is missing.
+pub fn run(name: &str) -> Result<()> {
+    let known: Vec<&str> = PROOFS.iter().map(|proof| proof.name).collect();
+    let proof = PROOFS.iter().find(|proof| proof.name == name).with_context(|| format!("{name}: the proofs are {known:?}"))?;
+    ensure!(std::env::var_os("SARANGBANG_CHATDATA").is_some(), "set SARANGBANG_CHATDATA to the folder with the real chat logs");
+    complete(cargo().args(["build", "--locked", "--package", "server"]))?;
+    let folder = workspace::target().join("services-prove");
+    services::up(&folder, proof.brokers)?;
+    let rows = measure(proof, &folder);
+    let stopped = services::down(&folder);
+    let page = page(proof, &rows?)?;
+    stopped?;
+    let file = workspace::root().join(format!("docs/proofs/{}-{name}.md", today()));
+    std::fs::create_dir_all(file.parent().context("no folder")?)?;
+    std::fs::write(&file, page)?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+fn measure(proof: &Proof, folder: &Path) -> Result<Vec<(String, String)>> {
+    let results = workspace::target().join(format!("proof-{}.jsonl", proof.name));
+    std::fs::write(&results, "")?;
+    let began = Instant::now();
+    let mut test = cargo();
+    test.args(["test", "--locked", "--package", "e2e", "--test", "it", proof.filter, "--", "--nocapture", "--test-threads", "1"]);
+    test.env("SARANGBANG_PROOF", &results).env("SARANGBANG_TEST_REQUIRE_SERVERS", "1");
+    test.envs(services::env(folder)?);
+    complete(&mut test)?;
+    let text = std::fs::read_to_string(&results)?;
+    let mut rows: Vec<(String, String)> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    ensure!(!rows.is_empty(), "the tests {} recorded nothing", proof.filter);
+    rows.push(("the whole proof".to_owned(), format!("{:.0} s", began.elapsed().as_secs_f64())));
+    Ok(rows)
+}
+
+fn page(proof: &Proof, rows: &[(String, String)]) -> Result<String> {
+    let mut page = format!("# Proof: {}\n\n{}\n\nRepeat it: `cargo xtask prove {}`\n\n", proof.name, proof.claim, proof.name);
+    page.push_str("| what | value |\n|---|---|\n");
+    for (what, value) in machine()?.iter().chain(rows) {
+        writeln!(page, "| {what} | {value} |")?;
+    }
+    Ok(page)
+}
+
+fn machine() -> Result<Vec<(String, String)>> {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_once(':').map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory_kib: u64 = field(&read("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or_default();
+    let cpu = field(&read("/proc/cpuinfo"), "model name");
+    let changed = if git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty() {
+        ""
+    } else {
+        ", with changes that were not committed"
+    };
+    Ok(vec![
+        ("date".to_owned(), today()),
+        ("commit".to_owned(), format!("{}{changed}", git(&["rev-parse", "HEAD"])?)),
+        (
+            "machine".to_owned(),
+            format!("{cores} cores ({cpu}), {} GiB, Linux {}", memory_kib >> 20, read("/proc/sys/kernel/osrelease").trim()),
+        ),
+        ("build".to_owned(), "the development profile, as ./run and ./test use it".to_owned()),
+    ])
+}
+
+#[expect(clippy::disallowed_methods, reason = "the date of a page is the real one; nothing of the system depends on it")]
+fn today() -> String {
+    chrono::Utc::now().format("%Y-%m-%d").to_string()
+}
+
+fn git(arguments: &[&str]) -> Result<String> {
+    let out = Command::new("git").args(arguments).current_dir(workspace::root()).output().context("cannot start git")?;
+    Ok(String::from_utf8(out.stdout)?.trim().to_owned())
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace::root());
+    command
+}
+
+fn complete(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    ensure!(status.success(), "{command:?} ended with {status}");
+    Ok(())
+}
