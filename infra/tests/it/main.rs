@@ -16,6 +16,8 @@ mod log_embedded;
 mod log_fencing;
 mod log_kafka;
 mod log_process;
+mod read_model_adapters;
+mod read_model_contract;
 
 /// What the environment variable `name` says of a server for tests; nothing, with a line that says so, when it is not set.
 ///

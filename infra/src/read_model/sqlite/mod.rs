@@ -139,3 +139,45 @@ impl Store for Database {
         transaction.commit().await.map_err(fault)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What SQLite would do: one line a step.
+    async fn plan(statement: &'static str) -> String {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        migrations::sqlite().run(&pool).await.unwrap();
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps = sqlx::query(explain).fetch_all(&pool).await.unwrap();
+        steps.iter().map(|step| step.get::<String, _>("detail") + "\n").collect()
+    }
+
+    #[tokio::test]
+    async fn pages_are_read_from_an_index_and_never_sorted() {
+        let all = &statements::SQLITE;
+        for statement in [
+            all.messages_before,
+            all.messages_after,
+            all.messages_changed,
+            all.message,
+            all.room,
+            all.public_rooms,
+            all.members,
+            all.member,
+            all.mentions_of,
+            all.reads_of,
+        ] {
+            let plan = plan(statement).await;
+            assert!(!plan.contains("FOR ORDER BY"), "{statement}\n{plan}");
+            let scans: Vec<&str> = plan.lines().filter(|step| step.starts_with("SCAN") && *step != "SCAN g").collect();
+            assert!(scans.is_empty(), "{statement}\n{plan}");
+        }
+        // A person's rooms are sorted by what happens in them, which is no key of theirs; but nothing is scanned.
+        let mine = plan(all.rooms_of).await;
+        assert!(
+            !mine.lines().any(|step| step.starts_with("SCAN") && !["SCAN g", "SCAN page", "SCAN w"].contains(&step)),
+            "{mine}"
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! The timeline on SQLite and on Postgres: the contract, and what only one of them can do.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use infra::read_model::{Timeline, postgres, sqlite};
+
+use crate::read_model_contract::Adapter;
+
+/// All tables but the checkpoints, which say where a reader stands and not what it made.
+const TABLES: [&str; 11] = [
+    "users",
+    "deactivations",
+    "rooms",
+    "room_heads",
+    "members",
+    "memberships",
+    "messages",
+    "mentions",
+    "reactions",
+    "mutes",
+    "reads",
+];
+
+mod on_sqlite {
+    use sqlx::AssertSqlSafe;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+    use super::*;
+
+    struct Sqlite {
+        folder: tempfile::TempDir,
+    }
+
+    impl Sqlite {
+        fn file(&self) -> std::path::PathBuf {
+            self.folder.path().join("timeline.db")
+        }
+    }
+
+    #[async_trait]
+    impl Adapter for Sqlite {
+        async fn fresh() -> Option<Self> {
+            Some(Self { folder: tempfile::tempdir().unwrap() })
+        }
+
+        async fn open(&self) -> Arc<dyn Timeline> {
+            sqlite::open(&self.file()).await.unwrap()
+        }
+
+        async fn dump(&self) -> String {
+            let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(self.file())).await.unwrap();
+            let mut dump = String::new();
+            for table in TABLES {
+                let columns: Vec<String> =
+                    sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(&pool).await.unwrap();
+                let quoted: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
+                let select = format!("SELECT '{table} ' || {} AS line FROM {table} ORDER BY line", quoted.join(" || ' ' || "));
+                let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&pool).await.unwrap();
+                dump.extend(lines.into_iter().map(|line| line + "\n"));
+            }
+            pool.close().await;
+            dump
+        }
+
+        async fn remove(self) {}
+    }
+
+    crate::read_model_contract::contract!(Sqlite);
+
+    #[tokio::test]
+    async fn the_file_lets_readers_in_beside_the_writer() {
+        let adapter = Sqlite::fresh().await.unwrap();
+        drop(adapter.open().await);
+        let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(adapter.file())).await.unwrap();
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&pool).await.unwrap();
+        assert_eq!(mode, "wal");
+    }
+}
+
+mod on_postgres {
+    use infra::read_model::Fault;
+    use sqlx::postgres::PgConnection;
+    use sqlx::{AssertSqlSafe, Connection};
+    use uuid::Uuid;
+
+    use super::*;
+
+    struct Postgres {
+        url: String,
+        schema: String,
+    }
+
+    impl Postgres {
+        async fn connection(&self) -> PgConnection {
+            PgConnection::connect(&self.url).await.unwrap()
+        }
+    }
+
+    #[async_trait]
+    impl Adapter for Postgres {
+        async fn fresh() -> Option<Self> {
+            let url = crate::server("SARANGBANG_TEST_POSTGRES")?;
+            let schema = format!("test_{}", infra::random::uuid_v4().simple());
+            Some(Self { url, schema })
+        }
+
+        async fn open(&self) -> Arc<dyn Timeline> {
+            postgres::connect(&self.url, &self.schema, 4).await.unwrap()
+        }
+
+        async fn dump(&self) -> String {
+            let mut connection = self.connection().await;
+            let mut dump = String::new();
+            for table in TABLES {
+                let select =
+                    format!("SELECT '{table} ' || row_to_json(t)::text AS line FROM {}.{table} t ORDER BY line", self.schema);
+                let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&mut connection).await.unwrap();
+                dump.extend(lines.into_iter().map(|line| line + "\n"));
+            }
+            dump
+        }
+
+        async fn remove(self) {
+            let drop = format!("DROP SCHEMA {} CASCADE", self.schema);
+            sqlx::query(AssertSqlSafe(drop)).execute(&mut self.connection().await).await.unwrap();
+        }
+    }
+
+    crate::read_model_contract::contract!(Postgres);
+
+    #[tokio::test]
+    async fn what_is_no_schema_name_is_refused() {
+        for schema in ["", "Upper", "1st", "a\"; DROP SCHEMA public; --", "사랑", &"x".repeat(64)] {
+            let refused = postgres::connect("postgres://127.0.0.1:1/none", schema, 2).await.map(|_| ());
+            assert!(matches!(refused, Err(Fault::Rejected(_))), "{schema}: {refused:?}");
+        }
+        let refused = postgres::connect("no url", "proper", 2).await.map(|_| ());
+        assert!(matches!(refused, Err(Fault::Rejected(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn an_unreachable_server_is_a_matter_of_trying_again() {
+        let schema = format!("s{}", Uuid::nil().simple());
+        let refused = postgres::connect("postgres://nobody@127.0.0.1:1/none", &schema, 2).await.map(|_| ());
+        assert!(matches!(refused, Err(Fault::Unavailable(_))), "{refused:?}");
+    }
+}

@@ -1,0 +1,572 @@
+//! What every adapter of the port [`infra::read_model::Timeline`] must do. [`contract`] makes a test of each function here for
+//! one adapter. (Longer than other files, because it is one list of promises.)
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::room::{Kind, Role, Status};
+use domain::{Cursor, RoomId, Timestamp, UserId};
+use infra::log::{Topic, TopicPartition};
+use infra::read_model::{
+    Changes, Checkpoint, DeactivationRow, Direction, Fault, MemberRow, MentionRow, MessageRow, MuteRow, Page, ReactionRow,
+    ReactionView, ReadRow, RoomHeadRow, RoomRow, Timeline, UserRow,
+};
+use uuid::Uuid;
+
+/// One database of one adapter, made for one test.
+#[async_trait]
+pub trait Adapter: Sized + Send + Sync + 'static {
+    /// Makes a fresh one; nothing when its server is not there.
+    async fn fresh() -> Option<Self>;
+
+    /// Opens it; may be open already.
+    async fn open(&self) -> Arc<dyn Timeline>;
+
+    /// All rows of all tables but the checkpoints, as text in a fixed order.
+    async fn dump(&self) -> String;
+
+    /// Takes it away.
+    async fn remove(self);
+}
+
+/// Makes a module's tests of the contract for one adapter.
+macro_rules! contract {
+    ($adapter:ty) => {
+        crate::read_model_contract::contract!(@each $adapter:
+            the_checkpoint_moves_only_from_where_it_is_expected,
+            of_two_writers_one_wins_and_the_other_leaves_nothing,
+            refused_rows_leave_nothing,
+            a_lower_version_never_replaces_a_higher_one,
+            everything_twice_changes_nothing,
+            a_room_is_seen_as_its_viewer_stands_to_it,
+            my_rooms_come_latest_first_with_what_is_unread,
+            a_direct_room_names_the_other_person,
+            the_directory_is_sorted_folded_and_filtered,
+            members_page_by_id_and_those_gone_are_not_there,
+            history_pages_both_ways_and_shows_reactions,
+            mentions_page_over_ties_and_leave_out_what_may_not_be_seen,
+            changes_after_a_version_are_complete_or_refused,
+            hostile_texts_come_back_as_they_went_in,
+            ten_thousand_rooms_and_a_big_batch,
+            people_are_found_and_read_positions_rise,
+            it_survives_being_opened_again_by_two_at_once,
+        );
+    };
+    (@each $adapter:ty: $($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if let Some(adapter) = <$adapter as crate::read_model_contract::Adapter>::fresh().await {
+                    crate::read_model_contract::$name(&adapter).await;
+                    adapter.remove().await;
+                }
+            }
+        )*
+    };
+}
+pub(crate) use contract;
+
+const PARTITION: TopicPartition = TopicPartition { topic: Topic::Rooms, partition: 1 };
+
+fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+fn room(number: u128) -> RoomId {
+    RoomId::from_uuid(Uuid::from_u128(number))
+}
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millis(ms).unwrap()
+}
+fn position(next_offset: u64) -> Checkpoint {
+    Checkpoint { next_offset, cursor: Cursor { epoch: 3, sequence: next_offset } }
+}
+
+/// Rows, said shortly.
+#[derive(Clone, Default)]
+struct Rows(Changes);
+
+impl Rows {
+    fn user(mut self, name: &str, version: u64) -> Self {
+        let row =
+            UserRow { user_name: format!("{name} v{version}"), status_text: "here".to_owned(), registered_at: at(5), version };
+        self.0.users.insert(user(name), row);
+        self
+    }
+    fn room(self, id: u128, kind: Kind, name: Option<&str>, version: u64) -> Self {
+        self.room_with(id, kind, Status::Open, name, version).head(id, version, 0, 0)
+    }
+    fn room_with(mut self, id: u128, kind: Kind, status: Status, name: Option<&str>, version: u64) -> Self {
+        let name = name.map(str::to_owned);
+        let row = RoomRow { kind, status, name, topic: "t".to_owned(), created_by: user("maker"), created_at: at(7), version };
+        self.0.rooms.insert(room(id), row);
+        self
+    }
+    fn head(mut self, id: u128, version: u64, last_number: u64, active_ms: i64) -> Self {
+        self.0.room_heads.insert(room(id), RoomHeadRow { version, last_number, last_activity_at: at(active_ms) });
+        self
+    }
+    fn member(mut self, id: u128, name: &str, role: Option<Role>, version: u64) -> Self {
+        let row = MemberRow { role, joined_at: role.map(|_| at(9)), version };
+        self.0.members.insert((room(id), user(name)), row);
+        self
+    }
+    fn message(self, id: u128, number: u64, text: &str, version: u64) -> Self {
+        self.message_at(id, number, text, version, i64::try_from(number).unwrap())
+    }
+    fn message_at(mut self, id: u128, number: u64, text: &str, version: u64, sent_ms: i64) -> Self {
+        let row = MessageRow {
+            author: user("author"),
+            sent_at: at(sent_ms),
+            reply_to: None,
+            text: Some(text.to_owned()),
+            mentions: Vec::new(),
+            edited_at: None,
+            deleted_at: None,
+            version,
+        };
+        self.0.messages.insert((room(id), number), row);
+        self
+    }
+    fn deleted(self, id: u128, number: u64, version: u64) -> Self {
+        let mut rows = self.message(id, number, "", version);
+        let row = rows.0.messages.get_mut(&(room(id), number)).unwrap();
+        row.text = None;
+        row.deleted_at = Some(at(99));
+        rows
+    }
+    fn mention(mut self, name: &str, id: u128, number: u64, sent_ms: i64, present: bool, version: u64) -> Self {
+        self.0.mentions.insert((user(name), room(id), number), MentionRow { sent_at: at(sent_ms), present, version });
+        self
+    }
+    fn reaction(mut self, id: u128, number: u64, emoji: &str, name: &str, present: bool, version: u64) -> Self {
+        self.0.reactions.insert((room(id), number, emoji.to_owned(), user(name)), ReactionRow { present, version });
+        self
+    }
+    fn mute(mut self, name: &str, id: u128, muted: bool, version: u64) -> Self {
+        self.0.mutes.insert((user(name), room(id)), MuteRow { muted, version });
+        self
+    }
+    fn read(mut self, id: u128, name: &str, number: u64) -> Self {
+        self.0.reads.insert((room(id), user(name)), ReadRow { number });
+        self
+    }
+    fn deactivated(mut self, name: &str, version: u64) -> Self {
+        self.0.deactivations.insert(user(name), DeactivationRow { deactivated_at: at(50), version });
+        self
+    }
+
+    /// Writes the rows, one offset further than the checkpoint is.
+    async fn write(self, timeline: &dyn Timeline) {
+        let expected = timeline.checkpoint(PARTITION).await.unwrap();
+        timeline.apply(&self.0, PARTITION, expected, position(expected.next_offset + 1)).await.unwrap();
+    }
+}
+
+pub async fn the_checkpoint_moves_only_from_where_it_is_expected(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let beginning = Checkpoint::default();
+    assert_eq!(timeline.checkpoint(PARTITION).await.unwrap(), beginning);
+    timeline.apply(&Changes::default(), PARTITION, beginning, position(4)).await.unwrap();
+    timeline.apply(&Changes::default(), PARTITION, position(4), position(9)).await.unwrap();
+    let other = TopicPartition { topic: Topic::Users, partition: 0 };
+    timeline.apply(&Changes::default(), other, beginning, position(2)).await.unwrap();
+
+    let wrong_epoch = Checkpoint { next_offset: 9, cursor: Cursor { epoch: 2, sequence: 9 } };
+    let wrong_sequence = Checkpoint { next_offset: 9, cursor: Cursor { epoch: 3, sequence: 8 } };
+    for stale in [beginning, position(4), position(10), wrong_epoch, wrong_sequence] {
+        let moved = timeline.apply(&Rows::default().user("ghost", 1).0, PARTITION, stale, position(20)).await;
+        assert!(matches!(moved, Err(Fault::CheckpointMoved(PARTITION))), "{stale:?}: {moved:?}");
+    }
+    assert_eq!(timeline.checkpoint(PARTITION).await.unwrap(), position(9));
+    assert_eq!(timeline.user(&user("ghost")).await.unwrap(), None);
+    let mut all = timeline.checkpoints().await.unwrap();
+    all.sort_by_key(|(partition, _)| *partition);
+    assert_eq!(all, [(other, position(2)), (PARTITION, position(9))]);
+}
+
+pub async fn of_two_writers_one_wins_and_the_other_leaves_nothing(adapter: &impl Adapter) {
+    let (one, other) = (adapter.open().await, adapter.open().await);
+    for round in 0..20 {
+        let expected = one.checkpoint(PARTITION).await.unwrap();
+        let next = position(round + 1);
+        let names = [format!("one{round}"), format!("other{round}")];
+        let rows = names.each_ref().map(|name| Rows::default().user(name, 1).0);
+        let results =
+            tokio::join!(one.apply(&rows[0], PARTITION, expected, next), other.apply(&rows[1], PARTITION, expected, next));
+        let won = match results {
+            (Ok(()), Err(Fault::CheckpointMoved(_))) => [true, false],
+            (Err(Fault::CheckpointMoved(_)), Ok(())) => [false, true],
+            both => panic!("round {round}: {both:?}"),
+        };
+        for (name, won) in names.iter().zip(won) {
+            assert_eq!(one.user(&user(name)).await.unwrap().is_some(), won, "{name}");
+        }
+    }
+}
+
+pub async fn refused_rows_leave_nothing(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let before = adapter.dump().await;
+    let rows = Rows::default().user("a", 1).message(1, 1, "hello", u64::MAX);
+    let refused = timeline.apply(&rows.0, PARTITION, Checkpoint::default(), position(1)).await;
+    assert!(matches!(refused, Err(Fault::Rejected(_))), "{refused:?}");
+    assert_eq!(adapter.dump().await, before);
+    assert_eq!(timeline.checkpoint(PARTITION).await.unwrap(), Checkpoint::default());
+}
+
+/// One row in each table, made by the event `version`.
+fn everything(version: u64) -> Rows {
+    let odd = version % 2 == 1;
+    Rows::default()
+        .user("a", version)
+        .deactivated("a", version)
+        .room(1, Kind::Public, Some(&format!("name {version}")), version)
+        .head(1, version, version, i64::try_from(version).unwrap())
+        .member(1, "a", odd.then_some(Role::Member), version)
+        .message(1, 1, &format!("text {version}"), version)
+        .mention("a", 1, 1, 1, odd, version)
+        .reaction(1, 1, "👍", "a", odd, version)
+        .mute("a", 1, odd, version)
+        .read(1, "a", version)
+}
+
+pub async fn a_lower_version_never_replaces_a_higher_one(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    everything(5).write(&*timeline).await;
+    let five = adapter.dump().await;
+    for version in [1, 2, 4, 5] {
+        everything(version).write(&*timeline).await;
+        assert_eq!(adapter.dump().await, five, "{version}");
+    }
+    everything(6).write(&*timeline).await;
+    let six = adapter.dump().await;
+    for (line, (five, six)) in five.lines().zip(six.lines()).enumerate() {
+        assert_ne!(five, six, "line {line}: the row of version 6 was not written");
+    }
+}
+
+pub async fn everything_twice_changes_nothing(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    for version in 1..=6 {
+        everything(version).write(&*timeline).await;
+    }
+    let once = adapter.dump().await;
+    for version in 1..=6 {
+        everything(version).write(&*timeline).await;
+        assert_eq!(adapter.dump().await, once, "{version}");
+    }
+}
+
+pub async fn a_room_is_seen_as_its_viewer_stands_to_it(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let rows = Rows::default().room(1, Kind::Private, Some("One"), 1).head(1, 12, 8, 800);
+    let rows = rows.member(1, "a", Some(Role::Owner), 1).member(1, "b", Some(Role::Member), 2).member(1, "c", None, 3);
+    rows.read(1, "a", 5).read(1, "c", 2).mute("a", 1, true, 4).mute("b", 1, false, 4).write(&*timeline).await;
+
+    let seen = timeline.room_for(room(1), &user("a")).await.unwrap().unwrap();
+    assert_eq!(
+        (seen.kind, seen.status, seen.name.as_deref(), seen.topic.as_str()),
+        (Kind::Private, Status::Open, Some("One"), "t")
+    );
+    assert_eq!((seen.created_by, seen.created_at, seen.last_activity_at), (user("maker"), at(7), at(800)));
+    assert_eq!((seen.version, seen.last_number, seen.member_count), (12, 8, 2));
+    assert_eq!((seen.viewer.role, seen.viewer.read_number, seen.viewer.muted), (Some(Role::Owner), 5, true));
+    let seen = timeline.room_for(room(1), &user("b")).await.unwrap().unwrap().viewer;
+    assert_eq!((seen.role, seen.read_number, seen.muted), (Some(Role::Member), 0, false));
+    for (who, read) in [("c", 2), ("stranger", 0)] {
+        let seen = timeline.room_for(room(1), &user(who)).await.unwrap().unwrap().viewer;
+        assert_eq!((seen.role, seen.read_number, seen.muted), (None, read, false), "{who}");
+    }
+    assert_eq!(timeline.room_for(room(2), &user("a")).await.unwrap(), None);
+}
+
+pub async fn my_rooms_come_latest_first_with_what_is_unread(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let mut rows = Rows::default();
+    // Seven rooms, of which three were last active at the same moment, one that was left, and one that is somebody else's.
+    for (id, active) in [(1, 10), (2, 30), (3, 30), (4, 30), (5, 20), (6, 0), (7, 40)] {
+        rows = rows.room(id, Kind::Private, Some("r"), 1).head(id, 9, u64::from(id != 6) * 4, active);
+        rows = rows.member(id, "a", Some(Role::Member), 1).member(id, "b", Some(Role::Member), 1);
+        if id != 6 {
+            rows = rows.message(id, 3, "before last", 8).message(id, 4, &format!("last of {id}"), 9);
+        }
+    }
+    rows = rows.room(8, Kind::Private, Some("left"), 1).member(8, "a", None, 2).room(9, Kind::Public, Some("not mine"), 1);
+    // In room 1: mentioned in 1 (read), 2 (no longer), 3 (unread), 4 (deleted).
+    rows = rows.message(1, 1, "m", 2).message(1, 2, "m", 3).deleted(1, 4, 9).read(1, "a", 1);
+    for (number, present) in [(1, true), (2, false), (3, true), (4, true)] {
+        rows = rows.mention("a", 1, number, 1, present, 4);
+    }
+    rows.write(&*timeline).await;
+
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = timeline.rooms_of(&user("a"), before, 2).await.unwrap();
+        assert!(page.items.len() <= 2);
+        assert!(page.items.len() == 2 || !page.more);
+        seen.extend(page.items);
+        before = seen.last().map(|mine| (mine.room.last_activity_at.as_millis(), mine.room.room));
+        if !page.more {
+            break;
+        }
+    }
+    let ids: Vec<u128> = seen.iter().map(|mine| mine.room.room.as_uuid().as_u128()).collect();
+    assert_eq!(ids, [7, 4, 3, 2, 5, 1, 6]);
+    let one = &seen[5];
+    assert_eq!((one.unread_mentions, one.room.viewer.read_number, one.room.last_number, one.room.member_count), (1, 1, 4, 2));
+    let last = one.last_message.as_ref().unwrap();
+    assert_eq!((last.number, last.text.as_deref(), last.deleted_at), (4, None, Some(at(99))));
+    assert_eq!(seen[0].last_message.as_ref().unwrap().text.as_deref(), Some("last of 7"));
+    assert_eq!((seen[6].last_message.as_ref(), seen[6].direct_with.as_ref()), (None, None));
+    assert_eq!(timeline.rooms_of(&user("nobody"), None, 5).await.unwrap(), Page { items: Vec::new(), more: false });
+}
+
+pub async fn a_direct_room_names_the_other_person(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let rows = Rows::default().room(1, Kind::Direct, None, 1).member(1, "a", Some(Role::Owner), 1);
+    rows.member(1, "b", Some(Role::Owner), 1).write(&*timeline).await;
+    for (me, other) in [("a", "b"), ("b", "a")] {
+        let mine = timeline.rooms_of(&user(me), None, 5).await.unwrap().items;
+        assert_eq!(mine.iter().map(|mine| mine.direct_with.clone()).collect::<Vec<_>>(), [Some(user(other))]);
+        assert_eq!(mine[0].room.name, None);
+    }
+}
+
+pub async fn the_directory_is_sorted_folded_and_filtered(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let mut rows = Rows::default();
+    let names = ["zeta", "Alpha", "alpha", "ALPHA 2", "Überraum", "사랑방", "사랑", "100%_a"];
+    for (id, name) in (1..).zip(names) {
+        rows = rows.room(id, Kind::Public, Some(name), 1);
+    }
+    rows = rows.room(20, Kind::Private, Some("alpha private"), 1).room(21, Kind::Direct, None, 1);
+    rows = rows.head(22, 1, 0, 0).room_with(22, Kind::Public, Status::Archived, Some("alpha archived"), 1);
+    rows.member(2, "a", Some(Role::Member), 1).write(&*timeline).await;
+
+    let directory = async |prefix: Option<&str>, limit: u32| {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = timeline.public_rooms(&user("a"), prefix, after, limit).await.unwrap();
+            found.extend(page.items);
+            after = found.last().map(|room| (room.name.clone().unwrap(), room.room));
+            if !page.more {
+                return found.into_iter().map(|room| room.name.unwrap()).collect::<Vec<_>>();
+            }
+        }
+    };
+    let sorted = ["100%_a", "Alpha", "alpha", "ALPHA 2", "zeta", "Überraum", "사랑", "사랑방"];
+    for limit in [1, 2, 3, 8, 100] {
+        assert_eq!(directory(None, limit).await, sorted, "{limit}");
+    }
+    assert_eq!(directory(Some("aLp"), 2).await, ["Alpha", "alpha", "ALPHA 2"]);
+    assert_eq!(directory(Some("사랑"), 1).await, ["사랑", "사랑방"]);
+    assert_eq!(directory(Some("100%"), 1).await, ["100%_a"]);
+    assert!(directory(Some("%"), 1).await.is_empty());
+    let mine = timeline.public_rooms(&user("a"), Some("alpha"), None, 1).await.unwrap();
+    assert_eq!((mine.items[0].viewer.role, mine.items[0].member_count), (Some(Role::Member), 1));
+}
+
+pub async fn members_page_by_id_and_those_gone_are_not_there(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let mut rows = Rows::default().user("bo", 1);
+    for name in ["가", "zoe", "bo", "an", "b"] {
+        rows = rows.member(1, name, Some(Role::Member), 2);
+    }
+    rows.member(1, "c", Some(Role::Moderator), 3).member(2, "elsewhere", Some(Role::Owner), 1).write(&*timeline).await;
+    Rows::default().member(1, "c", None, 4).write(&*timeline).await;
+
+    let (mut found, mut after): (Vec<_>, Option<UserId>) = (Vec::new(), None);
+    loop {
+        let page = timeline.members(room(1), after.as_ref(), 2).await.unwrap();
+        found.extend(page.items);
+        after = found.last().map(|member| member.user.clone());
+        if !page.more {
+            break;
+        }
+    }
+    let names: Vec<_> = found.iter().map(|member| member.user_name.as_str()).collect();
+    assert_eq!(names, ["an", "b", "bo v1", "zoe", "가"]);
+    let bo = timeline.member(room(1), &user("bo")).await.unwrap().unwrap();
+    assert_eq!((bo.role, bo.joined_at, bo.version), (Some(Role::Member), at(9), 2));
+    assert_eq!(timeline.member(room(1), &user("c")).await.unwrap(), None);
+}
+
+pub async fn history_pages_both_ways_and_shows_reactions(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let mut rows = Rows::default();
+    for number in 1..=10 {
+        rows = rows.message(1, number, &format!("message {number}"), number).message(2, number, "other", number);
+    }
+    rows = rows.deleted(1, 4, 11);
+    for (emoji, name, present) in [("👍", "a", true), ("👍", "b", true), ("🎉", "b", true), ("😀", "c", false), ("🙏", "a", true)]
+    {
+        rows = rows.reaction(1, 3, emoji, name, present, 12).reaction(1, 4, emoji, name, present, 12);
+    }
+    rows.write(&*timeline).await;
+
+    let page = async |direction, limit| {
+        let page = timeline.messages(room(1), direction, limit, &user("a")).await.unwrap();
+        (page.items.iter().map(|message| message.number).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(page(Direction::Before(u64::MAX), 4).await, (vec![10, 9, 8, 7], true));
+    assert_eq!(page(Direction::Before(7), 4).await, (vec![6, 5, 4, 3], true));
+    assert_eq!(page(Direction::Before(3), 2).await, (vec![2, 1], false));
+    assert_eq!(page(Direction::Before(1), 2).await, (vec![], false));
+    assert_eq!(page(Direction::After(0), 3).await, (vec![1, 2, 3], true));
+    assert_eq!(page(Direction::After(8), 2).await, (vec![9, 10], false));
+    assert_eq!(page(Direction::After(u64::MAX), 2).await, (vec![], false));
+
+    let three = timeline.message(room(1), 3, &user("a")).await.unwrap().unwrap();
+    let view = |emoji: &str, count, mine| ReactionView { emoji: emoji.to_owned(), count, mine };
+    assert_eq!(three.reactions, [view("👍", 2, true), view("🎉", 1, false), view("🙏", 1, true)]);
+    assert_eq!((three.text.as_deref(), three.version, three.sent_at), (Some("message 3"), 3, at(3)));
+    let listed = timeline.messages(room(1), Direction::After(2), 2, &user("a")).await.unwrap().items;
+    assert_eq!(listed[0], three);
+    let four = &listed[1];
+    assert_eq!((four.text.as_deref(), four.deleted_at, four.reactions.len()), (None, Some(at(99)), 0));
+    let who = timeline.reactions(room(1), 3).await.unwrap();
+    let mut expected = vec![("👍", "a"), ("👍", "b"), ("🎉", "b"), ("🙏", "a")];
+    expected.sort_unstable();
+    assert_eq!(who.iter().map(|(emoji, user)| (emoji.as_str(), user.as_str())).collect::<Vec<_>>(), expected);
+    assert_eq!(timeline.reactions(room(1), 4).await.unwrap(), []);
+    assert_eq!(timeline.message(room(1), 11, &user("a")).await.unwrap(), None);
+}
+
+pub async fn mentions_page_over_ties_and_leave_out_what_may_not_be_seen(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let mut rows = Rows::default();
+    for id in [1, 2, 3] {
+        rows = rows.room(id, Kind::Private, Some(&format!("room {id}")), 1).member(id, "a", (id != 3).then_some(Role::Member), 2);
+        for number in 1..=4 {
+            // All at one moment: an imported log is exact to the minute.
+            rows = rows.message_at(id, number, "@a", number, 60).mention("a", id, number, 60, true, number);
+        }
+    }
+    rows = rows.deleted(1, 2, 9).mention("a", 2, 3, 60, false, 9).mention("b", 1, 1, 60, true, 1);
+    rows = rows.message_at(2, 5, "@a", 5, 70).mention("a", 2, 5, 70, true, 5);
+    rows.write(&*timeline).await;
+
+    let (mut found, mut before) = (Vec::new(), None);
+    loop {
+        let page = timeline.mentions_of(&user("a"), before, 2).await.unwrap();
+        for mention in page.items {
+            let message = &mention.message;
+            before = Some((message.sent_at.as_millis(), message.room, message.number));
+            found.push((mention.room_name.clone().unwrap(), message.number));
+        }
+        if !page.more {
+            break;
+        }
+    }
+    let expected = [("room 2", 5), ("room 2", 4), ("room 2", 2), ("room 2", 1), ("room 1", 4), ("room 1", 3), ("room 1", 1)];
+    assert_eq!(found.iter().map(|(name, number)| (name.as_str(), *number)).collect::<Vec<_>>(), expected);
+}
+
+pub async fn changes_after_a_version_are_complete_or_refused(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let rows = Rows::default().room(1, Kind::Public, Some("One"), 2).head(1, 9, 3, 3).user("a", 1);
+    let rows = rows.member(1, "a", Some(Role::Member), 4).member(1, "b", Some(Role::Owner), 1);
+    rows.message(1, 1, "one", 8).message(1, 2, "two", 5).message(1, 3, "three", 7).write(&*timeline).await;
+    Rows::default().member(1, "a", None, 6).write(&*timeline).await;
+
+    let after = async |version, limit| timeline.changes_after(room(1), version, limit, &user("b")).await.unwrap();
+    let all = after(0, 6).await.unwrap();
+    assert_eq!((all.details_version, all.room.version, all.room.viewer.role), (Some(2), 9, Some(Role::Owner)));
+    assert_eq!(all.members.iter().map(|m| (m.user.as_str(), m.version)).collect::<Vec<_>>(), [("b", 1), ("a", 6)]);
+    assert_eq!((all.members[1].role, all.members[1].joined_at, all.members[1].user_name.as_str()), (None, at(9), "a v1"));
+    assert_eq!(all.messages.iter().map(|m| (m.number, m.version)).collect::<Vec<_>>(), [(2, 5), (3, 7), (1, 8)]);
+    assert_eq!(after(0, 5).await, None, "six rows are more than five");
+    let some = after(5, 3).await.unwrap();
+    assert_eq!((some.details_version, some.members.len(), some.messages.len()), (None, 1, 2));
+    let none = after(9, 0).await.unwrap();
+    assert_eq!((none.room.version, none.members.len(), none.messages.len()), (9, 0, 0));
+    assert_eq!(timeline.changes_after(room(2), 0, 9, &user("b")).await.unwrap(), None);
+}
+
+pub async fn hostile_texts_come_back_as_they_went_in(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let long = "한".repeat(10_000);
+    let texts = [
+        "'; DROP TABLE messages; --",
+        "\"double\" 'single' `back` \\ \\u0041 \\n",
+        "{\"a\": [1, null]} $1 ?1 :x @y %s {}",
+        "👩‍👩‍👧‍👦🏳️‍🌈 zero\u{200d}width \u{feff}",
+        "\u{202e}right to left\u{202c} עברית العربية",
+        "line\r\nbreak\ttab \u{2028} \u{7f} \u{1}",
+        "e\u{301} \u{10ffff} \u{fffd}",
+        &long,
+    ];
+    let mut rows = Rows::default();
+    for (number, text) in (1..).zip(texts) {
+        rows = rows.message(1, number, text, number).reaction(1, number, "'\"👍", "길동", true, number);
+    }
+    let message = rows.0.messages.get_mut(&(room(1), 1)).unwrap();
+    message.mentions = vec![user("길동"), user("o'neil")];
+    message.author = user("o'neil");
+    rows.write(&*timeline).await;
+    for (number, text) in (1..).zip(texts) {
+        let message = timeline.message(room(1), number, &user("길동")).await.unwrap().unwrap();
+        assert_eq!(message.text.as_deref(), Some(text));
+        assert_eq!(message.reactions, [ReactionView { emoji: "'\"👍".to_owned(), count: 1, mine: true }]);
+    }
+    let first = timeline.message(room(1), 1, &user("o'neil")).await.unwrap().unwrap();
+    assert_eq!((first.author, first.mentions), (user("o'neil"), vec![user("길동"), user("o'neil")]));
+}
+
+pub async fn ten_thousand_rooms_and_a_big_batch(adapter: &impl Adapter) {
+    const ROOMS: u64 = 10_000;
+    let timeline = adapter.open().await;
+    let mut rows = Rows::default();
+    for id in 1..=ROOMS {
+        let room = u128::from(id);
+        rows =
+            rows.room(room, Kind::Public, Some(&format!("room {id:05}")), 1).head(room, 2, 1, i64::try_from(id % 100).unwrap());
+        rows = rows.member(room, "a", Some(Role::Member), 1).message(room, 1, "first", 2);
+    }
+    rows.write(&*timeline).await;
+    let (mut seen, mut before) = (std::collections::BTreeSet::new(), None);
+    loop {
+        let page = timeline.rooms_of(&user("a"), before, 1_000).await.unwrap();
+        for mine in &page.items {
+            let key = (mine.room.last_activity_at.as_millis(), mine.room.room);
+            assert!(before.is_none_or(|before| key < before), "the order falls");
+            before = Some(key);
+            assert!(mine.last_message.is_some() && seen.insert(mine.room.room));
+        }
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen.len() as u64, ROOMS);
+    let capped = timeline.messages(room(1), Direction::After(0), u32::MAX, &user("a")).await.unwrap();
+    assert_eq!((capped.items.len(), capped.more), (1, false));
+}
+
+pub async fn people_are_found_and_read_positions_rise(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let rows = Rows::default().user("a", 1).user("b", 1).deactivated("b", 2).read(1, "a", 4).read(1, "b", 9).read(1, "gone", 3);
+    let rows = rows.member(1, "a", Some(Role::Member), 1).member(1, "b", Some(Role::Member), 1).member(1, "gone", None, 2);
+    rows.write(&*timeline).await;
+    Rows::default().user("b", 3).read(1, "a", 3).read(1, "b", 10).write(&*timeline).await;
+
+    let found = timeline.users(&[user("b"), user("nobody"), user("a")]).await.unwrap();
+    let found: Vec<_> = found.iter().map(|found| (found.user.as_str(), found.user_name.as_str(), found.deactivated)).collect();
+    assert_eq!(found, [("a", "a v1", false), ("b", "b v3", true)]);
+    assert_eq!(timeline.users(&[]).await.unwrap(), []);
+    let a = timeline.user(&user("a")).await.unwrap().unwrap();
+    assert_eq!((a.status_text.as_str(), a.registered_at), ("here", at(5)));
+    let reads = timeline.reads_of(room(1), 10).await.unwrap();
+    assert_eq!(reads.iter().map(|read| (read.user.as_str(), read.number)).collect::<Vec<_>>(), [("a", 4), ("b", 10)]);
+    assert_eq!(timeline.reads_of(room(1), 1).await.unwrap().len(), 1);
+}
+
+pub async fn it_survives_being_opened_again_by_two_at_once(adapter: &impl Adapter) {
+    let (one, other) = tokio::join!(adapter.open(), adapter.open());
+    Rows::default().user("a", 1).write(&*one).await;
+    assert!(other.user(&user("a")).await.unwrap().is_some());
+    drop((one, other));
+    let again = adapter.open().await;
+    assert!(again.user(&user("a")).await.unwrap().is_some());
+    assert_eq!(again.checkpoint(PARTITION).await.unwrap(), position(1));
+}
