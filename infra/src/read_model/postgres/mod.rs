@@ -74,6 +74,7 @@ struct Database {
 
 /// Says whether trying again helps. Only what blames the values does not: classes 22 (data) and 23 (constraint), and 54 (a row
 /// beyond a limit of the server). A missing table blames the operator, and parking every event would not help.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` takes")]
 fn fault(error: sqlx::Error) -> Fault {
     let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
     let blames_values = ["22", "23", "54"].iter().any(|class| code.starts_with(class));

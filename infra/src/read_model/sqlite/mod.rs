@@ -56,6 +56,7 @@ struct Database {
 }
 
 /// Says whether trying again helps. The primary code is the lowest byte of SQLite's extended code.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` takes")]
 fn fault(error: sqlx::Error) -> Fault {
     const TOO_BIG: i32 = 18;
     const CONSTRAINT: i32 = 19;
