@@ -264,3 +264,24 @@ fn event_partition(partition: TopicPartition) -> Option<PartitionId> {
     let topic = EventTopic::ALL.into_iter().find(|topic| Topic::from(*topic) == partition.topic)?;
     Some(PartitionId { topic, number: partition.partition })
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::wire::Record;
+
+    use super::*;
+
+    #[test]
+    fn batches_are_bounded_in_bytes_and_hold_a_record_at_least() {
+        let record = |(offset, bytes): (Offset, usize)| StoredRecord {
+            offset,
+            appended_at_ms: None,
+            record: Record { value: vec![0; bytes], ..Record::default() },
+        };
+        let records = (0..).zip([40, 60, 1, 500, 100, 99, 1, 0]).map(record).collect();
+        let cut: Vec<Vec<Offset>> =
+            batches(records, 100).iter().map(|batch| batch.iter().map(|stored| stored.offset).collect()).collect();
+        assert_eq!(cut, [vec![0, 1], vec![2], vec![3], vec![4], vec![5, 6, 7]]);
+        assert_eq!(batches(Vec::new(), 100).len(), 0);
+    }
+}

@@ -46,7 +46,7 @@ async fn supervise(shared: &Arc<Shared>, stop: &CancellationToken) {
             // The first tick comes at once; the later ones bring back what ended by itself, but not in a hot loop.
             _ = tick.tick() => {}
             Some(ended) = followers.tasks.join_next_with_id() => {
-                followers.ended(ended);
+                followers.ended(&ended);
                 continue;
             }
         }
@@ -95,8 +95,8 @@ impl Followers {
         }
     }
 
-    fn ended(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
-        let id = match &ended {
+    fn ended(&mut self, ended: &Result<(Id, ()), tokio::task::JoinError>) {
+        let id = match ended {
             Ok((id, ())) => *id,
             Err(fault) => {
                 error!(%fault, "a projector ended abnormally; it is started again");
@@ -110,7 +110,7 @@ impl Followers {
     async fn stop(&mut self) {
         self.running.values().for_each(|(_, stop)| stop.cancel());
         while let Some(ended) = self.tasks.join_next_with_id().await {
-            self.ended(ended);
+            self.ended(&ended);
         }
     }
 }

@@ -159,3 +159,123 @@ impl RoomProjection<'_> {
         self.changes.reactions.insert(key, ReactionRow { present, version: self.version });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::room::{
+        DetailsPersonal, Kind, MemberGone, MessageEdited, MessagePersonal, MessageSent, Role, RoomCreated, Status,
+    };
+    use domain::text::{Emoji, MessageText, RoomName, Topic};
+    use domain::user::Deactivated;
+    use domain::{CommandHash, CommandId, Metadata};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ROOM: RoomId = RoomId::from_uuid(Uuid::from_u128(1));
+
+    fn id(name: &str) -> UserId {
+        UserId::parse(name).unwrap()
+    }
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millis(ms).unwrap()
+    }
+
+    /// The rows of these events of one stream, whose first makes `version`.
+    fn rows(stream: &StreamId, version: u64, events: Vec<Event>) -> Changes {
+        let mut changes = Changes::default();
+        for (stream_version, event) in (version..).zip(events) {
+            let metadata = Metadata {
+                id: Uuid::nil(),
+                time: at(0),
+                epoch: 1,
+                sequence: stream_version,
+                stream_version,
+                command_id: CommandId::from_uuid(Uuid::nil()),
+                command_hash: CommandHash::of(b""),
+                actor: id("olga"),
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                traceparent: None,
+            };
+            project(&Envelope { stream: stream.clone(), metadata, event }, &mut changes);
+        }
+        changes
+    }
+    fn in_room(version: u64, events: Vec<room::Event>) -> Changes {
+        rows(&StreamId::Room(ROOM), version, events.into_iter().map(Event::Room).collect())
+    }
+    fn details(name: &str) -> Details {
+        let personal = DetailsPersonal { name: Some(RoomName::parse(name).unwrap()), topic: Topic::parse("about").unwrap() };
+        Details { kind: Kind::Public, status: Status::Open, created_by: id("olga"), created_at: at(5), personal }
+    }
+    fn facts(number: u64, text: &str, mentions: &[&str]) -> MessageFacts {
+        MessageFacts {
+            number,
+            author: id("olga"),
+            sent_at: at(10),
+            reply_to: Some(1),
+            mentions: mentions.iter().map(|name| id(name)).collect(),
+            edited_at: None,
+            personal: MessagePersonal { text: MessageText::parse(text).unwrap() },
+        }
+    }
+    fn member(name: &str) -> Member {
+        Member { user_id: id(name), role: Role::Member, joined_at: at(7) }
+    }
+
+    #[test]
+    fn a_created_room_has_details_members_and_a_head() {
+        let created = RoomCreated { details: details("hall"), members: vec![member("olga"), member("mia")] };
+        let changes = in_room(1, vec![room::Event::Created(created), room::Event::Renamed(details("attic"))]);
+        let row = &changes.rooms[&ROOM];
+        assert_eq!((row.name.as_deref(), row.topic.as_str(), row.version), (Some("attic"), "about", 2));
+        assert_eq!(changes.members.len(), 2);
+        assert_eq!(changes.room_heads[&ROOM], RoomHeadRow { version: 2, last_number: 0, last_activity_at: at(5) });
+    }
+
+    #[test]
+    fn who_leaves_in_the_batch_of_the_joining_keeps_its_date() {
+        let gone = MemberGone { user_id: id("mia") };
+        let both = in_room(4, vec![room::Event::MemberJoined(member("mia")), room::Event::MemberLeft(gone.clone())]);
+        let row = MemberRow { role: None, joined_at: Some(at(7)), version: 5 };
+        assert_eq!(both.members[&(ROOM, id("mia"))], row);
+        let alone = in_room(5, vec![room::Event::MemberRemoved(gone)]);
+        assert_eq!(alone.members[&(ROOM, id("mia"))], MemberRow { joined_at: None, ..row });
+    }
+
+    #[test]
+    fn an_edit_takes_mentions_back_and_a_message_never_lowers_the_head() {
+        let sent = MessageSent { message: facts(3, "@mia @milo", &["mia", "milo"]) };
+        let edited = MessageEdited { message: facts(2, "@milo", &["milo"]), mentions_dropped: vec![id("mia")] };
+        let changes = in_room(8, vec![room::Event::MessageSent(sent), room::Event::MessageEdited(edited)]);
+        let present = |name: &str, number| changes.mentions[&(id(name), ROOM, number)].present;
+        assert_eq!([present("mia", 3), present("milo", 3), present("mia", 2), present("milo", 2)], [true, true, false, true]);
+        assert_eq!(changes.room_heads[&ROOM], RoomHeadRow { version: 9, last_number: 3, last_activity_at: at(10) });
+        assert_eq!(changes.messages[&(ROOM, 2)].version, 9);
+    }
+
+    #[test]
+    fn a_reaction_raises_the_version_of_its_message_and_a_deletion_takes_the_text() {
+        let reaction = Reaction { message: facts(3, "said", &[]), user_id: id("mia"), emoji: Emoji::parse("👍").unwrap() };
+        let changes = in_room(8, vec![room::Event::ReactionAdded(reaction.clone()), room::Event::ReactionRemoved(reaction)]);
+        let key = (ROOM, 3, "👍".to_owned(), id("mia"));
+        assert_eq!(changes.reactions[&key], ReactionRow { present: false, version: 9 });
+        assert_eq!((changes.messages[&(ROOM, 3)].version, changes.messages[&(ROOM, 3)].reply_to), (9, Some(1)));
+
+        let author = id("olga");
+        let deleted_by = id("mia");
+        let deleted = MessageDeleted { number: 3, author, sent_at: at(10), reply_to: Some(1), deleted_by, deleted_at: at(20) };
+        let changes = in_room(10, vec![room::Event::MessageDeleted(deleted)]);
+        let row = &changes.messages[&(ROOM, 3)];
+        assert_eq!((row.text.as_deref(), row.deleted_at, row.sent_at, row.version), (None, Some(at(20)), at(10), 10));
+    }
+
+    #[test]
+    fn a_deactivation_says_nothing_of_the_profile() {
+        let gone = Event::User(user::Event::Deactivated(Deactivated { deactivated_at: at(9) }));
+        let changes = rows(&StreamId::User(id("mia")), 4, vec![gone]);
+        assert_eq!(changes.deactivations[&id("mia")], DeactivationRow { deactivated_at: at(9), version: 4 });
+        assert!(changes.users.is_empty());
+    }
+}

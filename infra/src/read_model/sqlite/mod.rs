@@ -30,11 +30,28 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Pages that a connection keeps in memory, in KiB.
 const CACHE_KIB: i64 = 8 * 1024;
 
+/// How often opening is tried, and the longest pause between. Of two processes that make the file at once one may find it
+/// locked, or half made: SQLite has no advisory lock for that. The other is done in a moment.
+const OPENINGS_MAX: u32 = 10;
+const OPENING_PAUSE_MAX: Duration = Duration::from_millis(200);
+
 /// Opens the file, made when it does not exist, and brings its schema up to date.
 ///
 /// # Errors
 /// [`Fault::Unavailable`] where it cannot be opened, or was made by a later version of the program.
 pub async fn open(file: &Path) -> Result<Arc<dyn Timeline>, Fault> {
+    let mut attempt = 1;
+    loop {
+        match open_once(file).await {
+            Ok(database) => return Ok(tables::timeline(database)),
+            Err(fault) if attempt >= OPENINGS_MAX => return Err(fault),
+            Err(_) => tokio::time::sleep(crate::random::jitter(OPENING_PAUSE_MAX)).await,
+        }
+        attempt += 1;
+    }
+}
+
+async fn open_once(file: &Path) -> Result<Database, Fault> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
@@ -47,7 +64,7 @@ pub async fn open(file: &Path) -> Result<Arc<dyn Timeline>, Fault> {
     let writer = pool(1).connect_with(options.clone()).await.map_err(fault)?;
     migrations::sqlite().run(&writer).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
     let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await.map_err(fault)?;
-    Ok(tables::timeline(Database { writer, readers }))
+    Ok(Database { writer, readers })
 }
 
 struct Database {

@@ -1,0 +1,14 @@
+//! The projectors on the real embedded log and the real SQLite timeline: killed, doubled, paused, refused, steered.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this is a test binary: helpers of tests fail by panicking"
+)]
+
+mod faulty;
+mod parking;
+mod recovery;
+mod stage;
+mod steering;
