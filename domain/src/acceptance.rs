@@ -37,7 +37,7 @@ pub enum Mark {
 }
 
 /// How far a partition has been folded: the part of a checkpoint that an offset alone cannot give back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Cursor {
     /// The highest epoch claimed so far.
     pub epoch: Epoch,

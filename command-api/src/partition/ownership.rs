@@ -9,7 +9,7 @@ use domain::acceptance::{Cursor, Epoch, Ignored, Mark, Sequence, Verdict};
 use uuid::Uuid;
 
 /// How one node stands to a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// It only reads.
     Following,
@@ -48,7 +48,7 @@ pub enum Observation {
 }
 
 /// A node's view of the ownership of one partition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ownership {
     cursor: Cursor,
     phase: Phase,
