@@ -5,7 +5,7 @@ use e2e::browser::{Driver, Window, is_installed};
 use e2e::patience::{SOON, until};
 use e2e::system::{Embedded, servers_required};
 
-use crate::folder;
+use crate::stage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_writes_appears_in_the_other_window() -> Result<()> {
@@ -16,8 +16,9 @@ async fn what_one_writes_appears_in_the_other_window() -> Result<()> {
         eprintln!("skipped: there is no chromium with chromedriver");
         return Ok(());
     }
-    let folder = folder("browser")?;
-    let mut system = Embedded::start(&folder).await?;
+    let stage = stage("browser").await?;
+    let folder = &stage.folder;
+    let mut system = Embedded::start(folder).await?;
     let url = system.node.public_url();
     let driver = Driver::start(&folder.join("chromedriver.log")).await?;
     let ann = driver.window(&folder.join("ann")).await?;

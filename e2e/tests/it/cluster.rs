@@ -7,9 +7,9 @@ use e2e::person::Person;
 use e2e::process::Signal;
 use e2e::system::{Cluster, SESSION_TIMEOUT_MS, servers};
 
-use crate::folder;
 use crate::scenarios::conversation;
 use crate::scenarios::stream::Stream;
+use crate::stage;
 
 /// How long the replay and the first commands may take after the session time-out, on a busy machine.
 const TAKE_OVER: Duration = Duration::from_secs(20);
@@ -17,7 +17,8 @@ const TAKE_OVER: Duration = Duration::from_secs(20);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conversation_over_two_nodes_of_each_role() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
-    let system = Cluster::start(&folder("cluster-conversation")?, &servers, 2).await?;
+    let stage = stage("cluster-conversation").await?;
+    let system = Cluster::start(&stage.folder, &servers, 2).await?;
     for (command, query) in [(0, 1), (1, 0)] {
         let at = system.addresses(command, query)?;
         conversation::what_is_written_arrives(&at).await?;
@@ -32,7 +33,8 @@ async fn conversation_over_two_nodes_of_each_role() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_of_the_owner_hands_over_and_loses_nothing() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
-    let mut system = Cluster::start(&folder("cluster-kill")?, &servers, 2).await?;
+    let stage = stage("cluster-kill").await?;
+    let mut system = Cluster::start(&stage.folder, &servers, 2).await?;
     let at = system.addresses(0, 0)?;
     let ann = Person::sign_in(&at, "ann").await?;
     let stream = Stream::start(&ann, &system.command_urls(), "kill").await?;
@@ -55,7 +57,8 @@ async fn kill_9_of_the_owner_hands_over_and_loses_nothing() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_planned_stop_hands_over_quickly() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
-    let mut system = Cluster::start(&folder("cluster-stop")?, &servers, 2).await?;
+    let stage = stage("cluster-stop").await?;
+    let mut system = Cluster::start(&stage.folder, &servers, 2).await?;
     let at = system.addresses(0, 0)?;
     let ann = Person::sign_in(&at, "ann").await?;
     let stream = Stream::start(&ann, &system.command_urls(), "stop").await?;
@@ -74,7 +77,8 @@ async fn a_planned_stop_hands_over_quickly() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_owner_is_fenced() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
-    let system = Cluster::start(&folder("cluster-freeze")?, &servers, 2).await?;
+    let stage = stage("cluster-freeze").await?;
+    let system = Cluster::start(&stage.folder, &servers, 2).await?;
     let at = system.addresses(0, 0)?;
     let ann = Person::sign_in(&at, "ann").await?;
     let stream = Stream::start(&ann, &system.command_urls(), "freeze").await?;
@@ -93,7 +97,8 @@ async fn a_frozen_owner_is_fenced() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_of_projectors_and_query_nodes_loses_nothing() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
-    let mut system = Cluster::start(&folder("cluster-read-side")?, &servers, 2).await?;
+    let stage = stage("cluster-read-side").await?;
+    let mut system = Cluster::start(&stage.folder, &servers, 2).await?;
     let at = system.addresses(0, 0)?;
     let ann = Person::sign_in(&at, "ann").await?;
     let stream = Stream::start(&ann, &system.command_urls(), "read side").await?;

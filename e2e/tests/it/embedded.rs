@@ -4,13 +4,14 @@ use anyhow::Result;
 use e2e::person::Person;
 use e2e::system::Embedded;
 
-use crate::folder;
 use crate::scenarios::conversation;
 use crate::scenarios::stream::Stream;
+use crate::stage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conversation() -> Result<()> {
-    let mut system = Embedded::start(&folder("embedded-conversation")?).await?;
+    let stage = stage("embedded-conversation").await?;
+    let mut system = Embedded::start(&stage.folder).await?;
     let at = system.addresses();
     conversation::what_is_written_arrives(&at).await?;
     conversation::a_repeat_changes_nothing(&at).await?;
@@ -23,7 +24,8 @@ async fn conversation() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_9_loses_nothing_and_doubles_nothing() -> Result<()> {
     const KILLS: usize = 3;
-    let mut system = Embedded::start(&folder("embedded-kill")?).await?;
+    let stage = stage("embedded-kill").await?;
+    let mut system = Embedded::start(&stage.folder).await?;
     let at = system.addresses();
     let ann = Person::sign_in(&at, "ann").await?;
     let stream = Stream::start(&ann, std::slice::from_ref(&at.command), "kill").await?;
@@ -40,7 +42,8 @@ async fn kill_9_loses_nothing_and_doubles_nothing() -> Result<()> {
 /// A planned stop in the middle of the stream is answered in an orderly way, and everything goes on after the start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_planned_stop_loses_nothing() -> Result<()> {
-    let mut system = Embedded::start(&folder("embedded-stop")?).await?;
+    let stage = stage("embedded-stop").await?;
+    let mut system = Embedded::start(&stage.folder).await?;
     let at = system.addresses();
     let ann = Person::sign_in(&at, "ann").await?;
     let stream = Stream::start(&ann, std::slice::from_ref(&at.command), "stop").await?;

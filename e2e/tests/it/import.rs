@@ -13,21 +13,22 @@ use e2e::proof;
 use e2e::readback::{Compared, compare};
 use e2e::system::{Addresses, Cluster, Embedded, servers};
 
-use crate::folder;
+use crate::stage;
 
 /// Messages of each real archive in the short form.
 const MESSAGES_OF_EACH_ARCHIVE: usize = 400;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn made_up_embedded() -> Result<()> {
-    let folder = folder("import-made-up")?;
+    let stage = stage("import-made-up").await?;
+    let folder = &stage.folder;
     let mut system = Embedded::start(&folder.join("system")).await?;
-    let archive = made_up(&folder)?;
+    let archive = made_up(folder)?;
     let at = system.addresses();
-    let compared = import(&system.node, &at, &archive, &folder, &[]).await?;
+    let compared = import(&system.node, &at, &archive, folder, &[]).await?;
     ensure!(compared.messages == 121, "{compared:?}");
     // An import that is repeated, as after a crash of the tool, changes nothing.
-    import(&system.node, &at, &archive, &folder, &[]).await?;
+    import(&system.node, &at, &archive, folder, &[]).await?;
     // Nor is anything lost when the system ends without warning after it.
     system.node.kill().await?;
     system.node.start().await?;
@@ -37,15 +38,16 @@ async fn made_up_embedded() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_data_embedded() -> Result<()> {
-    let folder = folder("import-real-embedded")?;
-    let archives = archives(&folder)?;
+    let stage = stage("import-real-embedded").await?;
+    let folder = &stage.folder;
+    let archives = archives(folder)?;
     if archives.is_empty() {
         return Ok(());
     }
     let mut system = Embedded::start(&folder.join("system")).await?;
     let at = system.addresses();
     for archive in &archives {
-        measured("embedded", &system.node, &at, archive, &folder, &[]).await?;
+        measured("embedded", &system.node, &at, archive, folder, &[]).await?;
     }
     memory("embedded", &[("all", &system.node)])?;
     system.node.stop().await
@@ -54,8 +56,9 @@ async fn real_data_embedded() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_data_on_kafka_and_postgres() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
-    let folder = folder("import-real-cluster")?;
-    let archives = archives(&folder)?;
+    let stage = stage("import-real-cluster").await?;
+    let folder = &stage.folder;
+    let archives = archives(folder)?;
     if archives.is_empty() {
         return Ok(());
     }
@@ -65,7 +68,7 @@ async fn real_data_on_kafka_and_postgres() -> Result<()> {
     let (query_url, internal_url) = (at.query.clone(), command.internal_url());
     let urls = ["--query-url", &query_url, "--internal-url", &internal_url];
     for archive in &archives {
-        measured("Kafka and Postgres", command, &at, archive, &folder, &urls).await?;
+        measured("Kafka and Postgres", command, &at, archive, folder, &urls).await?;
     }
     let (projectors, query) = (system.projectors.first().context("none")?, system.query.first().context("none")?);
     memory("Kafka and Postgres", &[("command-api", command), ("projectors", projectors), ("query-api", query)])
