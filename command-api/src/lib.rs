@@ -9,6 +9,6 @@
 pub mod bus;
 pub mod cluster;
 pub mod http;
-mod partition;
+pub mod partition;
 
 pub use http::{internal_openapi, internal_router, openapi, router};
