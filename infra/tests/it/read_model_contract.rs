@@ -1,5 +1,5 @@
 //! What every adapter of the port [`infra::read_model::Timeline`] must do. [`contract`] makes a test of each function here for
-//! one adapter. (Longer than other files, because it is one list of promises.)
+//! one adapter. Long because it is one list of promises.
 
 use std::sync::Arc;
 

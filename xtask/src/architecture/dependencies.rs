@@ -81,6 +81,8 @@ fn may_import(name: &str) -> Option<Vec<&'static str>> {
         "domain" | "xtask" => Some(Vec::new()),
         "infra" => Some(vec!["domain"]),
         "e2e" | "bench" => Some(below),
+        // It searches the interleavings of the production state machine itself.
+        "model" => Some(vec!["domain", "command-api"]),
         "server" => Some([below, SERVICES.to_vec()].concat()),
         service if SERVICES.contains(&service) => Some(below),
         _ => None,
