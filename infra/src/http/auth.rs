@@ -80,7 +80,10 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Refuses what a foreign page may have made the browser send.
-fn check_same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+///
+/// # Errors
+/// 403 `csrf-refused`.
+pub fn check_same_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |why: &str| Err(Problem::new(StatusCode::FORBIDDEN, "csrf-refused").detail(why));
     let upgrade = headers.contains_key(header::UPGRADE);
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);

@@ -21,10 +21,8 @@ async fn command(method: &str, path: &str, body: &str) -> domain::Command {
 async fn of_room(method: &str, path: &str, body: &str) -> Room {
     let command = command(method, &format!("/chat/rooms/{ROOM}{path}"), body).await;
     assert_eq!(command.stream.to_string(), ROOM);
-    match command.body {
-        Body::Room(command) => command,
-        Body::User(other) => panic!("{other:?}"),
-    }
+    let Body::Room(command) = command.body else { unreachable!("{method} {path} is for a room") };
+    command
 }
 
 #[tokio::test]
