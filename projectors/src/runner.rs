@@ -80,6 +80,8 @@ impl Followers {
             if !keep {
                 stop.cancel();
                 self.shared.options.status.forget(*partition);
+                // Its lag is for the node to tell that follows it now; the last value here would stand for ever.
+                set_lag(*partition, 0, 0);
                 info!(%partition, "no longer projecting");
             }
             keep
@@ -140,6 +142,10 @@ fn show_lag(partition: TopicPartition, progress: &Progress, end: u64, now: Times
     // Behind, the lag is the age of the last event applied; at the end there is none, however old that event is.
     let behind = progress.event_at.filter(|_| records > 0);
     let lag_ms = behind.map_or(0, |at| now.as_millis().saturating_sub(at.as_millis()).max(0));
+    set_lag(partition, records, lag_ms);
+}
+
+fn set_lag(partition: TopicPartition, records: u64, lag_ms: i64) {
     let labels = [("topic", partition.topic.base_name().to_owned()), ("partition", partition.partition.to_string())];
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; what is lost is beyond any use of it")]
     {
