@@ -18,8 +18,8 @@ function start(me) {
   const names = new Names((userId) => {
     session?.open.renamed(userId);
     session?.list.draw();
+    if (userId === session?.me.userId) showMe();
   });
-  if (me.userName) names.learn(me.userId, me.userName);
   const list = new RoomList(me.userId, names, {
     open: goTo,
     listed: (rooms) => follow(rooms),
@@ -60,9 +60,7 @@ function start(me) {
   });
   session = { me, names, list, live, outbox, unfollowed: new Set(), open: null };
   session.open = new OpenRoom({ me: me.userId, names, live, outbox, list, closed: () => goTo(null) });
-  byId('me-avatar').replaceChildren(avatar(me.userId, me.userName ?? me.userId, 'small'));
-  setText(byId('me-name'), me.userName ?? me.userId);
-  byId('me-name').title = me.userId;
+  showMe();
   showPage('yes');
   live.start();
   list.refresh();
@@ -87,6 +85,13 @@ function follow(rooms) {
     if (!session || room.roomId === session.open.wanted || session.live.follows(room.roomId) || session.unfollowed.has(room.roomId)) continue;
     session.live.follow(room.roomId, room.version);
   }
+}
+
+function showMe() {
+  const { me, names } = session;
+  byId('me-avatar').replaceChildren(avatar(me.userId, names.of(me.userId), 'small'));
+  setText(byId('me-name'), names.of(me.userId));
+  byId('me-name').title = me.userId;
 }
 
 function showPage(signedIn) {
