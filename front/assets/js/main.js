@@ -140,12 +140,14 @@ function showSignInProblem(text) {
   byId('sign-in-problem').hidden = !text;
 }
 
+// Whoever is new is registered first; only signing in sets the cookie.
 async function signIn(userId) {
   try {
-    return await api.logIn(userId);
+    await api.logIn(userId);
   } catch (error) {
-    if (!(error instanceof Problem) || ![401, 404].includes(error.status)) throw error;
-    return api.register(userId, uuidV7());
+    if (!(error instanceof Problem) || error.code !== 'sign-in-failed') throw error;
+    await api.register(userId, uuidV7());
+    await api.logIn(userId);
   }
 }
 
