@@ -11,7 +11,7 @@ use infra::log::embedded::{self, Options};
 use infra::log::{Fault, Log, Topic, TopicPartition};
 
 use crate::log_contract::{Adapter, TWO, append, contract, numbered, read_all};
-use crate::log_process::Place;
+use crate::log_process::{self, Place};
 
 struct Embedded {
     folder: tempfile::TempDir,
@@ -34,6 +34,11 @@ impl Adapter for Embedded {
 }
 
 contract!(Embedded);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_confirms_nothing_and_loses_nothing() {
+    log_process::a_full_disk_confirms_nothing_and_loses_nothing(Embedded::fresh(TWO).await.unwrap()).await;
+}
 
 #[tokio::test]
 async fn a_folder_is_refused_while_it_is_open_and_with_other_counts() {

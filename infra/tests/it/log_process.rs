@@ -5,14 +5,14 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use domain::acceptance::{Epoch, Ignored, Sequence};
-use infra::log::{Log, Offset, Topic, TopicPartition, embedded, kafka};
+use infra::log::{Fault, Log, Offset, Topic, TopicPartition, embedded, kafka};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::log_contract::{Adapter, PATIENCE, TWO, numbered, read_all};
 use crate::log_fencing::{Fold, PARTITION, barrier, win};
 
-/// Tells the child what to do: `append` or `own`.
+/// Tells the child what to do: `append`, `own` or `fill`.
 const TASK: &str = "SARANGBANG_TEST_CHILD_TASK";
 /// Tells the child which log to open: [`Place`] as text.
 const PLACE: &str = "SARANGBANG_TEST_CHILD_LOG";
@@ -60,6 +60,7 @@ async fn child() {
     match task.as_str() {
         "append" => append_for_ever(&*log).await,
         "own" => own_until_fenced(log).await,
+        "fill" => append_until_the_disk_is_full(&*log).await,
         _ => unreachable!("{task} is no task"),
     }
 }
@@ -106,6 +107,27 @@ async fn own_until_fenced(log: Arc<dyn Log>) {
     println!("stale {sequence}");
 }
 
+/// Appends until the log cannot be written, and goes on a little: the process must live, and no append may be confirmed then.
+async fn append_until_the_disk_is_full(log: &dyn Log) {
+    let producer = log.producer().unwrap();
+    let mut refused = 0;
+    for number in 0.. {
+        match producer.append(of_number(number), numbered(number)).unwrap().await {
+            Ok(Some(offset)) if refused == 0 => println!("confirmed {number} {offset}"),
+            Ok(offset) => unreachable!("{number} was confirmed at {offset:?} after a fault"),
+            Err(Fault::Unconfirmed(_)) if refused == 0 => refused = 1,
+            Err(Fault::Unavailable(_)) if refused > 0 => refused += 1,
+            Err(fault) => unreachable!("the fault number {refused} was {fault:?}"),
+        }
+        if refused == 10 {
+            break;
+        }
+    }
+    // What is there can still be read.
+    assert!(!read_all(log, of_number(0)).await.is_empty());
+    println!("refused {refused}");
+}
+
 /// A child of this process; killed when it is dropped.
 struct Running {
     child: Child,
@@ -114,7 +136,19 @@ struct Running {
 
 impl Running {
     fn start(task: &str, place: &Place) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::start_with(Command::new(std::env::current_exe().unwrap()), task, place)
+    }
+
+    /// The same on a disk that is nearly full, as far as the child can tell: no file of its can grow beyond half a mebibyte or one,
+    /// and a write that would do so fails instead of killing it.
+    fn start_on_a_full_disk(task: &str, place: &Place) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+        Self::start_with(shell, task, place)
+    }
+
+    fn start_with(mut command: Command, task: &str, place: &Place) -> Self {
+        let mut child = command
             .args(["--exact", "log_process::child", "--nocapture", "--test-threads=1"])
             .env(TASK, task)
             .env(PLACE, place.to_text())
@@ -182,6 +216,37 @@ pub async fn what_was_confirmed_survives_a_kill(adapter: impl Adapter) {
         let at = found.get(&number).unwrap_or_else(|| unreachable!("{number} was confirmed and is gone"));
         assert!(offset.is_none_or(|offset| offset == *at), "{number} was confirmed at {offset:?} and is at {at}");
     }
+}
+
+/// For the embedded log: a broker's disk is the broker's matter.
+pub async fn a_full_disk_confirms_nothing_and_loses_nothing(adapter: impl Adapter) {
+    let log = adapter.open().await;
+    log.producer().unwrap().append(PARTITION.into(), barrier(1, 1)).unwrap().await.unwrap();
+    drop(log);
+    let mut running = Running::start_on_a_full_disk("fill", &adapter.place());
+    let mut confirmed = Vec::new();
+    let refused = loop {
+        let said = running.next(&["confirmed", "refused"]).await.expect("the child lives");
+        match &said[..] {
+            [word, count] if word == "refused" => break count.clone(),
+            [_, number, offset] => confirmed.push((number.parse::<usize>().unwrap(), offset.parse::<Offset>().unwrap())),
+            said => unreachable!("{said:?}"),
+        }
+    };
+    assert_eq!(refused, "10");
+    assert!(running.child.wait().await.unwrap().success());
+    assert!(confirmed.len() > 100, "there was some room");
+
+    let log = adapter.open().await;
+    let mut stored = BTreeMap::new();
+    for of in [of_number(0), of_number(1)] {
+        stored.extend(read_all(&*log, of).await.into_iter().map(|stored| ((of, stored.offset), stored.record)));
+    }
+    for (number, offset) in confirmed {
+        assert_eq!(stored.get(&(of_number(number), offset)), Some(&numbered(number)));
+    }
+    // With room again, it goes on.
+    log.producer().unwrap().append(PARTITION.into(), barrier(1, 2)).unwrap().await.unwrap();
 }
 
 /// Not for the embedded log: no second process can open its folder.
