@@ -200,9 +200,9 @@ pub async fn appends_of_unknown_outcome_leave_a_prefix(adapter: impl Adapter) {
     fresh.catch_up(&*log).await;
     let effective = fresh.effective();
     assert!(effective.iter().map(|(_, sequence)| *sequence).eq(1..=sequence), "no hole, no repeat, no reorder");
-    let of_first = effective.iter().filter(|(epoch, _)| *epoch == first).count() as Sequence;
-    assert!(effective[..of_first as usize].iter().all(|(epoch, _)| *epoch == first), "nothing old counts after the new claim");
-    assert_eq!(effective.len() as Sequence - of_first, 10);
+    let of_first = effective.iter().filter(|(epoch, _)| *epoch == first).count();
+    assert!(effective[..of_first].iter().all(|(epoch, _)| *epoch == first), "nothing old counts after the new claim");
+    assert_eq!(effective.len() - of_first, 10);
     // What was confirmed is there; whether it counts depends on the claim alone, so all that came before the claim does.
     let stored = |sequence| fresh.history.iter().any(|(record, _)| *record == barrier(first, sequence));
     assert!(confirmed.iter().all(|sequence| stored(*sequence)));

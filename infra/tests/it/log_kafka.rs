@@ -150,6 +150,32 @@ async fn a_record_of_a_stranger_with_odd_headers_is_read_and_not_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hole_that_a_strangers_transaction_leaves_is_read_over() {
+    use rdkafka::producer::Producer as _;
+    let Some(kafka) = Kafka::fresh(TWO).await else { return };
+    let log = kafka.open().await;
+    let (brokers, topic) = (kafka.options.brokers.clone(), format!("{}.rooms.v1", kafka.options.prefix));
+    let transaction = tokio::task::spawn_blocking(move || {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers).set("transactional.id", topic.clone());
+        let stranger: rdkafka::producer::FutureProducer = config.create().unwrap();
+        stranger.init_transactions(PATIENCE).unwrap();
+        stranger.begin_transaction().unwrap();
+        let record = rdkafka::producer::FutureRecord::to(&topic).partition(0).key("k").payload("v");
+        let _under_way = stranger.send_result(record).map_err(|(error, _)| error).unwrap();
+        stranger.commit_transaction(PATIENCE).unwrap();
+    });
+    transaction.await.unwrap();
+    let producer = log.producer().unwrap();
+    for number in 0..3 {
+        append(&*producer, ROOMS, numbered(number)).await;
+    }
+    let records = read(&mut *log.tail(ROOMS, 0).await.unwrap(), 4).await;
+    let offsets: Vec<_> = records.iter().map(|stored| stored.offset).collect();
+    assert_eq!(offsets, [0, 2, 3, 4], "the marker of the transaction has the offset 1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_dropped_gives_up_what_is_under_way_without_waiting() {
     let Some(kafka) = Kafka::fresh(TWO).await else { return };
     let log = kafka.open().await;

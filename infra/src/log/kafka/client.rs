@@ -104,6 +104,15 @@ fn micros(value: i64) -> f64 {
     as_f64(u64::try_from(value).unwrap_or_default()) / 1e6
 }
 
+/// Ends a client. Librdkafka waits for its threads then, and a broker that does not answer makes that long, so a thread of ours
+/// waits for it.
+pub fn end_elsewhere<T: Send + 'static>(client: T) {
+    let ending = std::thread::Builder::new().name("kafka-client-end".to_owned()).spawn(move || drop(client));
+    if let Err(error) = ending {
+        tracing::warn!(%error, "no thread could be started to end a client; it was ended here");
+    }
+}
+
 /// A failure of the way to Kafka, as a fault.
 pub fn unavailable(what: &str, error: &KafkaError) -> Fault {
     match error {

@@ -16,7 +16,8 @@ mod tail;
 mod topics;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+use std::fmt;
+use std::num::{NonZeroU8, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ const IDENTITIES: Uuid = Uuid::from_u128(0x2f6b_51a4_0c3e_4b0b_9c55_6d1f_8f6e_a1
 const FIRST_RECORD_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// What the adapter can be told.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Addresses of some brokers, `host:port`, separated by commas.
     pub brokers: String,
@@ -50,6 +51,9 @@ pub struct Options {
     pub client_id: String,
     /// How many partitions each event topic has: fixed for life. The other topics have one.
     pub event_partitions: NonZeroU32,
+    /// How many replicas a topic must have. Where it is not set: three when at least three brokers are up as the topic is made,
+    /// else one. A cluster should set it, because a broker may be down just then.
+    pub replicas: Option<NonZeroU8>,
     /// How long a record may take to be confirmed, retries included; then its outcome is unknown.
     pub delivery_timeout: Duration,
     /// How long a node may be silent before its partitions go to others.
@@ -69,6 +73,7 @@ impl Options {
             prefix: "sarangbang".to_owned(),
             client_id: "sarangbang".to_owned(),
             event_partitions: EVENT_PARTITIONS,
+            replicas: None,
             delivery_timeout: Duration::from_secs(20),
             session_timeout: Duration::from_secs(10),
             statistics_interval: Duration::from_secs(15),
@@ -78,6 +83,23 @@ impl Options {
 
     fn partitions(&self, topic: Topic) -> NonZeroU32 {
         if matches!(topic, Topic::Users | Topic::Rooms) { self.event_partitions } else { NonZeroU32::MIN }
+    }
+}
+
+impl fmt::Debug for Options {
+    /// Without the values of the properties: passwords are among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("brokers", &self.brokers)
+            .field("prefix", &self.prefix)
+            .field("client_id", &self.client_id)
+            .field("event_partitions", &self.event_partitions)
+            .field("replicas", &self.replicas)
+            .field("delivery_timeout", &self.delivery_timeout)
+            .field("session_timeout", &self.session_timeout)
+            .field("statistics_interval", &self.statistics_interval)
+            .field("properties", &self.properties.keys())
+            .finish()
     }
 }
 
@@ -96,8 +118,6 @@ pub async fn connect(options: Options) -> Result<Arc<dyn Log>, Fault> {
     for topic in [Topic::Users, Topic::Rooms] {
         identity = format!("{identity}/{}", identity_of(&readers, topic).await?);
     }
-    // The client of the questions is closed on a thread that may wait.
-    drop(tokio::task::spawn_blocking(move || drop(admin)));
     Ok(Arc::new(KafkaLog { options, topics, readers, identity }))
 }
 
@@ -106,10 +126,7 @@ pub async fn connect(options: Options) -> Result<Arc<dyn Log>, Fault> {
 /// # Errors
 /// [`Fault::Unavailable`] when no broker answers in time.
 pub async fn inspect(options: &Options) -> Result<Vec<Finding>, Fault> {
-    let admin = Admin::new(options, Arc::new(Topics::new(options)))?;
-    let findings = admin.inspect().await;
-    drop(tokio::task::spawn_blocking(move || drop(admin)));
-    findings
+    Admin::new(options, Arc::new(Topics::new(options)))?.inspect().await
 }
 
 fn refuse_what_is_wrong(findings: &[Finding]) -> Result<(), Fault> {

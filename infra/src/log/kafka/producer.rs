@@ -10,7 +10,7 @@ use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use super::Topics;
-use super::client::{Context, unavailable};
+use super::client::{Context, end_elsewhere, unavailable};
 use super::{Options, settings};
 use crate::log::{Appending, Fault, Offset, Producer, RECORD_BYTES_MAX, TopicPartition};
 
@@ -69,13 +69,10 @@ impl KafkaProducer {
 }
 
 impl Drop for KafkaProducer {
-    /// Ends the session: what is in the queue or under way is given up, with its outcome unknown. Librdkafka waits for its
-    /// threads, and a broker that does not answer makes that long, so a thread of ours waits for it.
+    /// Ends the session: what is in the queue or under way is given up, with its outcome unknown.
     fn drop(&mut self) {
-        let Some(producer) = self.producer.take() else { return };
-        let dropping = std::thread::Builder::new().name("kafka-producer-end".to_owned()).spawn(move || drop(producer));
-        if let Err(error) = dropping {
-            tracing::warn!(%error, "no thread could be started to end a producer; it was ended here");
+        if let Some(producer) = self.producer.take() {
+            end_elsewhere(producer);
         }
     }
 }

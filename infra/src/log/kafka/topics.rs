@@ -14,7 +14,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 use tokio::time::Instant;
 
-use super::client::{Context, unavailable};
+use super::client::{Context, end_elsewhere, unavailable};
 use super::settings::TOPIC_BATCH_BYTES_MAX;
 use super::{FEW_EVENT_PARTITIONS, Options, settings};
 use crate::log::{Fault, Topic, TopicPartition};
@@ -167,9 +167,18 @@ fn wanted(topic: Topic, replicas: usize) -> Vec<Wanted> {
 
 /// A client for questions about topics.
 pub struct Admin {
-    client: Arc<AdminClient<Context>>,
+    client: Arc<Ending>,
     topics: Arc<Topics>,
     options: Options,
+}
+
+/// The client, which must not be ended on a thread of the async runtime.
+struct Ending(Option<AdminClient<Context>>);
+
+impl Ending {
+    fn get(&self) -> Result<&AdminClient<Context>, Fault> {
+        self.0.as_ref().ok_or_else(|| Fault::Unavailable("the client has ended".to_owned()))
+    }
 }
 
 impl Admin {
@@ -177,26 +186,29 @@ impl Admin {
         let client = settings::admin(options)?
             .create_with_context(Context::new("admin"))
             .map_err(|error| unavailable("Kafka cannot be asked", &error))?;
-        Ok(Self { client: Arc::new(client), topics, options: options.clone() })
+        Ok(Self { client: Arc::new(Ending(Some(client))), topics, options: options.clone() })
     }
 
     /// The cluster's own id.
     pub async fn cluster_id(&self) -> Result<String, Fault> {
         let client = self.client.clone();
-        let id = blocking(move || Ok(client.inner().fetch_cluster_id(REQUEST_WAIT_MAX))).await?;
+        let id = blocking(move || Ok(client.get()?.inner().fetch_cluster_id(REQUEST_WAIT_MAX))).await?;
         id.ok_or_else(|| Fault::Unavailable(format!("no broker answers at {}", self.options.brokers)))
     }
 
     async fn metadata(&self) -> Result<Metadata, Fault> {
         let (client, brokers) = (self.client.clone(), self.options.brokers.clone());
-        let ask = move || client.inner().fetch_metadata(None, REQUEST_WAIT_MAX);
-        blocking(move || ask().map_err(|error| unavailable(&format!("no broker answers at {brokers}"), &error))).await
+        blocking(move || {
+            let metadata = client.get()?.inner().fetch_metadata(None, REQUEST_WAIT_MAX);
+            metadata.map_err(|error| unavailable(&format!("no broker answers at {brokers}"), &error))
+        })
+        .await
     }
 
     /// Creates the topics that are missing, waits until they can be used, and says how all of them stand.
     pub async fn create_missing(&self) -> Result<Vec<Finding>, Fault> {
         let metadata = self.metadata().await?;
-        let replicas = if metadata.brokers().len() >= REPLICAS { REPLICAS } else { 1 };
+        let replicas = self.replicas_wanted(&metadata);
         let missing: Vec<_> = Topic::ALL.into_iter().filter(|topic| self.partitions_in(&metadata, *topic).is_none()).collect();
         if !missing.is_empty() {
             self.create(&missing, replicas).await?;
@@ -215,7 +227,7 @@ impl Admin {
             let new = NewTopic::new(self.topics.name(*topic), count, replication);
             topics.push(wanted.iter().fold(new, |new, wanted| new.set(wanted.setting, &wanted.value)));
         }
-        let outcomes = self.client.create_topics(&topics, &requests()).await;
+        let outcomes = self.client.get()?.create_topics(&topics, &requests()).await;
         for outcome in outcomes.map_err(|error| unavailable("topics cannot be created", &error))? {
             match outcome {
                 Ok(name) => tracing::info!(topic = name, "created a topic"),
@@ -260,7 +272,7 @@ impl Admin {
     pub async fn inspect(&self) -> Result<Vec<Finding>, Fault> {
         let metadata = self.metadata().await?;
         let names: Vec<_> = Topic::ALL.into_iter().map(|topic| ResourceSpecifier::Topic(self.topics.name(topic))).collect();
-        let described = self.client.describe_configs(&names, &requests()).await;
+        let described = self.client.get()?.describe_configs(&names, &requests()).await;
         let mut configs = BTreeMap::new();
         for config in described.map_err(|error| unavailable("the topics' settings cannot be read", &error))? {
             match config {
@@ -280,7 +292,7 @@ impl Admin {
             };
             findings.push(self.judge_count(topic, partitions));
             let replicas = self.replicas_in(&metadata, topic);
-            findings.push(judge_replicas(name, replicas, metadata.brokers().len()));
+            findings.push(self.judge_replicas(name, replicas, self.replicas_wanted(&metadata)));
             findings.extend(wanted(topic, replicas).into_iter().map(|wanted| judge(name, wanted, config)));
         }
         Ok(findings)
@@ -308,11 +320,35 @@ impl Admin {
         }
     }
 
+    /// As many as are set; else three where there are as many brokers now.
+    fn replicas_wanted(&self, metadata: &Metadata) -> usize {
+        let by_brokers = if metadata.brokers().len() >= REPLICAS { REPLICAS } else { 1 };
+        self.options.replicas.map_or(by_brokers, |replicas| usize::from(replicas.get()))
+    }
+
+    fn judge_replicas(&self, name: &str, replicas: usize, wanted: usize) -> Finding {
+        let fewer = if self.options.replicas.is_some() { Level::Wrong } else { Level::Warning };
+        Finding {
+            level: if replicas >= wanted { Level::Good } else { fewer },
+            topic: name.to_owned(),
+            setting: "replicas",
+            value: replicas.to_string(),
+            wanted: wanted.to_string(),
+            why: "with three, one broker may be lost and another be down without losing anything",
+        }
+    }
+
     /// The replicas of the partition that has the fewest.
     fn replicas_in(&self, metadata: &Metadata, topic: Topic) -> usize {
         let found = metadata.topics().iter().find(|found| found.name() == self.topics.name(topic));
         let replicas = found.and_then(|found| found.partitions().iter().map(|one| one.replicas().len()).min());
         replicas.unwrap_or_default()
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        end_elsewhere(self.0.take());
     }
 }
 
@@ -331,18 +367,6 @@ fn missing(name: &str) -> Finding {
         value: "missing".to_owned(),
         wanted: "there".to_owned(),
         why: "a node creates it when it starts",
-    }
-}
-
-fn judge_replicas(name: &str, replicas: usize, brokers: usize) -> Finding {
-    let wanted = if brokers >= REPLICAS { REPLICAS } else { 1 };
-    Finding {
-        level: if replicas >= wanted { Level::Good } else { Level::Warning },
-        topic: name.to_owned(),
-        setting: "replicas",
-        value: replicas.to_string(),
-        wanted: wanted.to_string(),
-        why: "with three, one broker may be lost and another be down without losing anything or standing still",
     }
 }
 
