@@ -82,25 +82,38 @@ impl Answer {
 }
 
 impl Person {
-    /// Signs in with the development sign-in, which registers whoever is new.
+    /// Signs in with the development sign-in; registers whoever is new.
     ///
     /// # Errors
     /// When it is refused.
     pub async fn sign_in(at: &Addresses, id: &str) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(REQUEST).build()?;
         let mut person = Self { id: id.to_owned(), token: String::new(), at: at.clone(), http };
+        let registration = key();
         let began = Instant::now();
         loop {
-            let url = format!("{}/user/login", at.auth);
-            let answer = read(person.http.post(url).json(&json!({ "userId": id })).send().await?).await?;
+            let answer = person.post_user("/user/login", key()).await?;
             if answer.status.is_success() {
                 person.token = answer.text("/token")?.to_owned();
                 return Ok(person);
             }
+            let refused = match answer.status {
+                StatusCode::UNAUTHORIZED => {
+                    Some(person.post_user("/user", registration).await?).filter(|answer| !answer.status.is_success())
+                }
+                _ => Some(answer),
+            };
+            let Some(refused) = refused else { continue };
             // Just after a start nobody may own the partition of users yet.
-            ensure!(answer.status == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() < INSIST, "sign-in of {id}: {answer:?}");
+            let patience = refused.status == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() < INSIST;
+            ensure!(patience, "sign-in of {id}: {refused:?}");
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    async fn post_user(&self, path: &str, key: Uuid) -> Result<Answer> {
+        let request = self.http.post(format!("{}{path}", self.at.auth)).header("Idempotency-Key", key.to_string());
+        read(request.json(&json!({ "userId": self.id })).send().await?).await
     }
 
     /// One attempt at a command. `key` is the idempotency key.
