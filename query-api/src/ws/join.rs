@@ -12,8 +12,9 @@ use axum::extract::ws::Utf8Bytes;
 use domain::envelope::Version;
 use domain::ids::EventTopic;
 use domain::room::{Kind, Role};
-use domain::{RoomId, UserId};
-use infra::read_model::{Fault, RoomChanges, RoomView};
+use domain::{RoomId, Sequence, UserId};
+use infra::log::{Topic, TopicPartition};
+use infra::read_model::{RoomChanges, RoomView};
 use tokio::time::{Instant, sleep};
 
 use super::Live;
@@ -72,8 +73,23 @@ pub struct Request {
 pub async fn join(live: &Live, request: &Request) -> Result<Snapshot, Refused> {
     let deadline = Instant::now() + WAIT_MAX;
     let Registration { partition, sequence } = request.registration;
-    let reached = live.progress.reached(EventTopic::Rooms, partition, sequence, deadline).await;
-    reached.map_err(|_| Refused::Resync(ResyncReason::ReadModelBehind))?;
+    read_model_at(live, partition, sequence, deadline).await?;
+    match read_from(live, request, deadline).await {
+        // Whoever has just made or entered a room, and heard so from the owner, may be ahead of this node's tail: before one says
+        // no, one must have seen all that was in the log when one was asked.
+        Err(Refused::NotFound) => {
+            let of = TopicPartition { topic: Topic::Rooms, partition };
+            let end = live.log.end(of).await.map_err(|fault| unavailable(&fault))?;
+            let sequence = live.positions.passed(partition, end, deadline).await.ok_or(Refused::Unavailable)?;
+            read_model_at(live, partition, sequence, deadline).await?;
+            read_from(live, request, deadline).await
+        }
+        answer => answer,
+    }
+}
+
+/// The room, once it has come to the client's version.
+async fn read_from(live: &Live, request: &Request, deadline: Instant) -> Result<Snapshot, Refused> {
     loop {
         match read(live, request).await? {
             Some(snapshot) => return Ok(snapshot),
@@ -82,6 +98,11 @@ pub async fn join(live: &Live, request: &Request) -> Result<Snapshot, Refused> {
             None => sleep(VERSION_POLL).await,
         }
     }
+}
+
+async fn read_model_at(live: &Live, partition: u32, sequence: Sequence, deadline: Instant) -> Result<(), Refused> {
+    let reached = live.progress.reached(EventTopic::Rooms, partition, sequence, deadline).await;
+    reached.map_err(|_| Refused::Resync(ResyncReason::ReadModelBehind))
 }
 
 /// The room now; nothing when it has not come to the client's version.
@@ -105,15 +126,19 @@ async fn missed(live: &Live, request: &Request, after: Version) -> Result<Snapsh
         return Err(Refused::NotFound);
     }
     let room = changes.room.clone();
-    Ok(snapshot(&room, after, chain(after, changes)))
+    let frames = chain(after, changes);
+    if frames.iter().map(|frame| frame.len()).sum::<usize>() > live.limits.changes_bytes_max {
+        return Err(Refused::Resync(ResyncReason::TooFarBehind));
+    }
+    Ok(snapshot(&room, after, frames))
 }
 
 fn snapshot(room: &RoomView, begin: Version, frames: Vec<Utf8Bytes>) -> Snapshot {
     Snapshot { version: room.version, begin, frames, kind: room.kind, role: room.viewer.role }
 }
 
-fn unavailable(fault: &Fault) -> Refused {
-    tracing::warn!(%fault, "a subscription failed because the read model cannot be read");
+fn unavailable(fault: &dyn std::fmt::Display) -> Refused {
+    tracing::warn!(%fault, "a subscription failed because the read model or the log cannot be read");
     Refused::Unavailable
 }
 

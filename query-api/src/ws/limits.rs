@@ -18,6 +18,8 @@ pub struct Limits {
     pub queue_bytes_max: usize,
     /// Rows that a resuming subscription is sent; with more, the client reads the room anew.
     pub changes_max: u32,
+    /// Bytes of the frames that it is sent.
+    pub changes_bytes_max: usize,
     /// Frames a second that a client may send in the long run.
     pub frames_per_second_max: u32,
     /// Frames that it may send at once, for instance to subscribe to all of its rooms.
@@ -41,6 +43,7 @@ impl Default for Limits {
             queue_frames_max: 1_024,
             queue_bytes_max: 1024 * 1024,
             changes_max: 1_000,
+            changes_bytes_max: 4 * 1024 * 1024,
             frames_per_second_max: 20,
             frames_burst_max: 1_000,
             ping_interval: Duration::from_secs(30),

@@ -20,7 +20,7 @@ mod join;
 mod limits;
 mod mailbox;
 mod notices;
-mod readiness;
+mod positions;
 mod session;
 mod socket;
 mod tail;
@@ -51,7 +51,7 @@ use hub::Hub;
 use limits::{JOINS_READING_MAX, READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, WRITE_BUFFER_BYTES_MAX};
 use mailbox::{Item, Mailbox};
 use notices::PresenceRecord;
-use readiness::Readiness;
+use positions::Positions;
 use ticket::Tickets;
 
 /// What the live feed's parts share.
@@ -65,7 +65,7 @@ pub struct Live {
     limits: Limits,
     admission: Arc<Admission>,
     tickets: Tickets,
-    readiness: Readiness,
+    positions: Positions,
     joins_reading: Semaphore,
     /// The session that typing is told through; made when first needed, and anew after a failure.
     presence: Mutex<Option<Arc<dyn Producer>>>,
@@ -102,7 +102,7 @@ impl Live {
         let partitions = log.partitions(Topic::Rooms);
         let live = Arc::new(Self {
             hub: Hub::new(partitions),
-            readiness: Readiness::new(partitions),
+            positions: Positions::new(partitions),
             timeline,
             log,
             verifier,
@@ -133,7 +133,7 @@ impl Live {
     /// The partitions whose tails have not reached the log's end yet.
     #[must_use]
     pub fn catching_up(&self) -> usize {
-        self.readiness.missing()
+        self.positions.catching_up()
     }
 
     /// Takes a place for a socket of `caller`.

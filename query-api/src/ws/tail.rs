@@ -43,6 +43,7 @@ impl RoomsTail {
         loop {
             let mut position = self.begin().await;
             self.live.hub.restart(self.partition, position.cursor.sequence);
+            self.advance(&position);
             let PositionLost = self.follow(&mut position, &mut backoff).await;
             let partition = self.partition;
             tracing::error!(partition, offset = position.next_offset, "the live feed lost its place in the log and begins anew");
@@ -52,6 +53,10 @@ impl RoomsTail {
 
     fn topic_partition(&self) -> TopicPartition {
         TopicPartition { topic: Topic::Rooms, partition: self.partition }
+    }
+
+    fn advance(&self, position: &Checkpoint) {
+        self.live.positions.advance(self.partition, position.next_offset, position.cursor.sequence);
     }
 
     /// Where the read model stands.
@@ -75,14 +80,14 @@ impl RoomsTail {
                 }
                 loop {
                     if caught_up_at.is_some_and(|end| position.next_offset >= end) {
-                        self.live.readiness.caught_up(self.partition);
+                        self.live.positions.caught_up(self.partition);
                     }
                     let before = position.next_offset;
                     self.take(position, tail.as_mut()).await?;
                     backoff.succeeded();
                     // A log may end in records that no reader gets to see (holes): silence means that the end is reached too.
                     if position.next_offset == before {
-                        self.live.readiness.caught_up(self.partition);
+                        self.live.positions.caught_up(self.partition);
                     }
                 }
             }
@@ -107,6 +112,7 @@ impl RoomsTail {
                 }
             }
         }
+        self.advance(position);
         Ok(())
     }
 

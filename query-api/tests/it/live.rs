@@ -1,3 +1,9 @@
 //! The live feed.
 
+mod admission;
 mod chain;
+mod interruptions;
+mod membership;
+mod notices;
+
+pub use chain::{facts, sent};

@@ -1,0 +1,138 @@
+//! Who may open a socket, for how long, and what it may send.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use domain::RoomId;
+use domain::room::Kind;
+use futures_util::SinkExt;
+use query_api::Options;
+use query_api::ws::{FRAME_BYTES_MAX, Limits};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::fixture::{Client, World, created};
+
+/// The status with which a handshake is refused.
+fn refusal(opened: Result<Client, Error>) -> u16 {
+    match opened {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was not refused"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_opens_one_socket() {
+    let world = World::new().await;
+    let request = Request::post("/chat/ws-ticket").header("authorization", format!("Bearer {}", world.token("bob")));
+    let (status, ticket) = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let url = format!("ws://{}/chat/ws?ticket={}", world.address, ticket["ticket"].as_str().unwrap());
+    let mut bob = Client::open(world.address, url.as_str()).await.unwrap();
+    assert!(bob.settled().await.is_empty());
+    assert_eq!(refusal(Client::open(world.address, url.as_str()).await), 401);
+    let made_up = format!("ws://{}/chat/ws?ticket=0b3f3c1e-7d0a-4d0e-9b43-0f6a1f1d2c3b", world.address);
+    assert_eq!(refusal(Client::open(world.address, made_up.as_str()).await), 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cookie_opens_a_socket_from_our_own_page_only() {
+    let world = World::new().await;
+    let open = async |origin: Option<String>| {
+        let mut request = format!("ws://{}/chat/ws", world.address).into_client_request().unwrap();
+        request.headers_mut().insert("cookie", format!("sarangbang_token={}", world.token("bob")).parse().unwrap());
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse().unwrap());
+        }
+        Client::open(world.address, request).await
+    };
+    assert!(open(Some(format!("http://{}", world.address))).await.is_ok());
+    assert_eq!(refusal(open(Some("http://evil.example".to_owned())).await), 403);
+    assert_eq!(refusal(open(None).await), 403);
+    assert_eq!(refusal(Client::open(world.address, format!("ws://{}/chat/ws", world.address)).await), 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_ends_with_its_token_unless_it_gets_a_new_one() {
+    let world = World::new().await;
+    let short = || world.token_for("bob", Duration::from_secs(2));
+    let mut ends = Client::connect(world.address, &short()).await.unwrap();
+    let mut goes_on = Client::connect(world.address, &short()).await.unwrap();
+    goes_on.say(json!({"type": "authenticate", "token": world.token("eve")})).await;
+    assert_eq!(goes_on.frame().await["code"], "token-refused");
+    goes_on.say(json!({"type": "authenticate", "token": "nonsense"})).await;
+    assert_eq!(goes_on.frame().await["code"], "token-refused");
+    goes_on.say(json!({"type": "authenticate", "token": world.token("bob")})).await;
+    assert_eq!(goes_on.frame().await["type"], "authenticated");
+    assert_eq!(ends.close_code().await, 4401);
+    assert!(goes_on.settled().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_and_subscriptions_are_limited() {
+    let sockets = Limits { sockets_per_user_max: 2, sockets_max: 3, subscriptions_max: 2, ..Limits::default() };
+    let world = World::with(Options { sockets }).await;
+    let (first, mut second) = (world.connect("bob").await, world.connect("bob").await);
+    assert_eq!(refusal(Client::connect(world.address, &world.token("bob")).await), 429);
+    let _third = world.connect("cid").await;
+    assert_eq!(refusal(Client::connect(world.address, &world.token("dan")).await), 503);
+    drop(first);
+    crate::fixture::until("the place is free again", async || Client::connect(world.address, &world.token("dan")).await.is_ok())
+        .await;
+
+    let rooms = ["a", "b", "c"].map(|name| RoomId::of_import("test", name));
+    for room in rooms {
+        world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
+    }
+    for (room, answer) in rooms.into_iter().zip(["subscribed", "subscribed", "error"]) {
+        second.subscribe(room, None).await;
+        assert_eq!(second.frame().await["type"], answer);
+    }
+    second.say(json!({"type": "unsubscribe", "room": rooms[0]})).await;
+    second.subscribe(rooms[2], None).await;
+    assert_eq!(second.frame().await["type"], "subscribed");
+    second.subscribe(rooms[2], None).await;
+    assert_eq!(second.frame().await["type"], "subscribed", "a second one replaces the first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_frames_are_answered_and_then_cut_off() {
+    let sockets = Limits { frames_burst_max: 100, frames_per_second_max: 1, ..Limits::default() };
+    let world = World::with(Options { sockets }).await;
+    let mut bob = world.connect("bob").await;
+    for hostile in ["", "{", "[1]", r#"{"type":"drop-table"}"#] {
+        bob.socket.send(Message::text(hostile)).await.unwrap();
+        assert_eq!(bob.frame().await["code"], "malformed");
+    }
+    assert!(bob.settled().await.is_empty(), "it goes on");
+    bob.socket.send(Message::binary(vec![0, 159])).await.unwrap();
+    assert_eq!(bob.close_code().await, 4429);
+
+    let mut bob = world.connect("bob").await;
+    for _ in 0..101 {
+        bob.say(json!({"type": "ping"})).await;
+    }
+    assert_eq!(bob.close_code().await, 4429);
+
+    let mut bob = world.connect("bob").await;
+    bob.socket.send(Message::text("x".repeat(FRAME_BYTES_MAX + 1))).await.unwrap();
+    assert_eq!(bob.close_code().await, 1009);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_is_silent_is_closed() {
+    let idle_max = Duration::from_millis(300);
+    let sockets = Limits { idle_max, ping_interval: Duration::from_millis(200), ..Limits::default() };
+    let world = World::with(Options { sockets }).await;
+    let mut listens = world.connect("bob").await;
+    let silent = world.connect("cid").await;
+    // One that reads answers pings by that. Of the silent one, the server's side is gone: its place is free again.
+    tokio::time::timeout(Duration::from_secs(1), futures_util::StreamExt::next(&mut listens.socket)).await.unwrap();
+    let _ = tokio::time::timeout(Duration::from_secs(1), listens.came()).await;
+    assert!(listens.settled().await.is_empty());
+    let mut silent = silent;
+    assert_eq!(silent.close_code().await, 4408);
+}
