@@ -31,3 +31,26 @@ pub fn project(position: &ReadPosition, changes: &mut Changes) {
     let row = changes.reads.entry(key).or_insert(ReadRow { number: position.number });
     row.number = row.number.max(position.number);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_position_counts_and_what_is_none_is_nothing() {
+        let room = "00000000-0000-0000-0000-000000000001";
+        let decode = |value: String| ReadPosition::decode(&Record { value: value.into_bytes(), ..Record::default() });
+        let position = |number: u64| {
+            decode(format!(r#"{{"roomId":"{room}","userId":"mia","number":{number},"at":"2026-11-22T14:03:07.125Z"}}"#)).unwrap()
+        };
+        let mut changes = Changes::default();
+        for number in [2, 5, 3] {
+            project(&position(number), &mut changes);
+        }
+        let key = (position(1).room_id, position(1).user_id);
+        assert_eq!(changes.reads.into_iter().collect::<Vec<_>>(), [(key, ReadRow { number: 5 })]);
+        for none in ["", "{}", "null", r#"{"roomId":1}"#] {
+            assert_eq!(decode(none.to_owned()), None, "{none}");
+        }
+    }
+}

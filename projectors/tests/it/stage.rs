@@ -235,7 +235,9 @@ pub async fn tell_story(log: &dyn Log) {
     rooms.event(of_room(1, room::Event::RoleChanged(member("mia", Role::Owner)))).await;
     rooms.event(sent(2, 1, "alone", &[])).await;
     rooms.barrier().await;
-    for (who, number) in [("mia", 1), ("olga", 3), ("mia", 2), ("mia", 1)] {
+    // Rising, because the topic is compacted: who reads it later finds the last position of each person, who reads it live the
+    // highest, and only where the last is the highest are the two the same.
+    for (who, number) in [("mia", 1), ("olga", 3), ("mia", 2)] {
         append_read(log, room_id(1), who, Some(number)).await;
     }
 }
