@@ -62,7 +62,7 @@ function head(message, view) {
   return make(
     'div',
     { class: 'head' },
-    make('span', { class: 'author', text: view.names.of(message.author), title: message.author, data: { name: message.author } }),
+    make('span', { class: 'author', text: view.names.of(message.author), title: message.author }),
     make('time', { datetime: message.sentAt, title: fullTime(message.sentAt), text: clockTime(message.sentAt) }),
   );
 }

@@ -137,10 +137,13 @@ export class Timeline {
     this.#activate(row);
   }
 
-  /** A display name became known. */
+  /** A display name became known: it stands in their own messages and in quotes of them. */
   renamed(userId) {
-    const name = this.names.of(userId);
-    for (const element of this.list.querySelectorAll(`[data-name="${CSS.escape(userId)}"]`)) setText(element, name);
+    for (const number of this.numbers) {
+      const { author, replyTo } = this.messages.get(number);
+      if (author === userId || (replyTo && this.messages.get(replyTo)?.author === userId)) this.#draw(number);
+    }
+    if (userId === this.me) this.setPending(this.pending);
   }
 
   #take({ items, more }) {
