@@ -216,3 +216,16 @@ async fn without_command_api_people_are_told_to_try_again() {
         assert!(headers.contains_key("retry-after"));
     }
 }
+
+#[test]
+fn every_schema_that_is_referred_to_is_there() {
+    for document in [auth_api::openapi(), auth_api::internal_openapi()] {
+        let text = serde_json::to_string(&document).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let names: Vec<_> = text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(names.contains(&"Problem"), "{names:?}");
+        for name in names {
+            assert!(document["components"]["schemas"][name].is_object(), "{name}");
+        }
+    }
+}

@@ -25,6 +25,7 @@ pub struct Answer {
     user_id: Option<UserId>,
     /// The message's number, for commands about messages.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     number: Option<Number>,
     /// The version of the room or person that the command made, or found where nothing had to change.
     version: u64,

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use domain::UserId;
 use domain::command::Facts;
+use domain::room::{MEMBERS_ADDED_MAX, Refusal};
 use infra::http::Problem;
 
 use super::asked::Asked;
@@ -10,8 +11,11 @@ use super::{Api, fault};
 use crate::bus::Standing;
 
 impl Api {
-    /// Which of `users` exist and are active.
+    /// Which of `users` exist and are active. More than one command may add are refused here, before their owners are asked.
     pub(super) async fn facts_about(&self, asked: &Asked, users: &[UserId]) -> Result<Facts, Problem> {
+        if users.len() > MEMBERS_ADDED_MAX {
+            return Err(Problem::refused(&Refusal::TooManyAdded { users: users.len() }.into()));
+        }
         let active_users = self.within_time(self.bus.active_users(&asked.caller, users)).await?;
         Ok(Facts { active_users })
     }

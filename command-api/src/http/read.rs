@@ -19,6 +19,7 @@ use super::read_positions::ReadPosition;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PutRead {
     /// The number of the last message read. Readers take the maximum, so that it never goes back.
+    #[schema(value_type = u64)]
     number: Number,
     /// With the `import` scope: in whose name.
     #[schema(value_type = Option<String>)]
@@ -33,6 +34,7 @@ pub struct ReadAnswer {
     #[schema(value_type = uuid::Uuid)]
     room_id: RoomId,
     /// The number.
+    #[schema(value_type = u64)]
     number: Number,
     /// When it was taken.
     #[schema(value_type = String, format = DateTime)]

@@ -111,8 +111,8 @@ fn room_id(actor: &UserId, command: CommandId, body: &CreateRoom) -> Result<Room
         (None, Kind::Public | Kind::Private) => Ok(RoomId::of_creation(actor, command)),
         (None, Kind::Direct) => {
             let mut others = body.members.iter().filter(|user| *user != actor);
-            match (others.next(), others.next()) {
-                (Some(other), None) => Ok(RoomId::of_direct(actor, other)),
+            match others.next() {
+                Some(other) if others.all(|another| another == other) => Ok(RoomId::of_direct(actor, other)),
                 // Without two people there is not even a stream that could refuse.
                 _ => Err(Problem::refused(&Refusal::DirectNeedsOneOther.into())),
             }

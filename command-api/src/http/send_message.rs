@@ -30,6 +30,7 @@ pub struct SendMessage {
     #[schema(value_type = String)]
     text: MessageText,
     /// The number of the message that this one replies to.
+    #[schema(value_type = Option<u64>)]
     reply_to: Option<Number>,
     /// With the `import` scope: in whose name.
     #[schema(value_type = Option<String>)]

@@ -55,11 +55,11 @@ pub struct Verifier {
     clock: Arc<dyn Clock>,
 }
 
-/// Where keys are fetched from, and when that was tried last. The lock also makes one fetch serve all who wait.
+/// Where keys are fetched from, and how that went last. The lock also makes one fetch serve all who wait.
 struct Remote {
     url: String,
     client: reqwest::Client,
-    tried: Mutex<Option<Instant>>,
+    last: Mutex<Option<(Instant, Result<(), VerifyError>)>>,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -82,7 +82,7 @@ impl Verifier {
     /// When no HTTP client can be made.
     pub fn remote(issuer: &str, url: &str, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder().timeout(FETCH_DURATION_MAX).build()?;
-        let remote = Remote { url: url.to_owned(), client, tried: Mutex::new(None) };
+        let remote = Remote { url: url.to_owned(), client, last: Mutex::new(None) };
         Ok(Self { remote: Some(remote), ..Self::fixed(issuer, Keys::default(), clock) })
     }
 
@@ -143,30 +143,32 @@ impl Verifier {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Fetches the keys, unless that was tried a moment ago. Known keys stay when it fails.
+    /// Fetches the keys, or says how that went a moment ago. Known keys stay when it fails: only who brings an unknown one is told
+    /// to try again, because his key may be a new one of ours.
     async fn fetch(&self, remote: &Remote) -> Result<(), VerifyError> {
-        let unavailable = if self.keys().is_empty() { Err(VerifyError::KeysUnavailable) } else { Ok(()) };
-        let mut tried = remote.tried.lock().await;
-        if tried.is_some_and(|at| at.elapsed() < REFETCH_INTERVAL_MIN) {
-            // Whoever fetched while we waited for the lock may have brought keys.
-            return if self.keys().is_empty() { unavailable } else { Ok(()) };
+        let mut last = remote.last.lock().await;
+        if let Some((at, result)) = *last
+            && at.elapsed() < REFETCH_INTERVAL_MIN
+        {
+            return result;
         }
-        *tried = Some(Instant::now());
-        match remote.get().await {
-            Ok(set) => {
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Keys::of_set(&set));
+        let result = match remote.get().await {
+            Ok(keys) => {
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
                 Ok(())
             }
             Err(error) => {
                 tracing::warn!(url = remote.url, error, "the keys of auth-api cannot be fetched");
-                unavailable
+                Err(VerifyError::KeysUnavailable)
             }
-        }
+        };
+        *last = Some((Instant::now(), result));
+        result
     }
 }
 
 impl Remote {
-    async fn get(&self) -> Result<JwkSet, String> {
+    async fn get(&self) -> Result<Keys, String> {
         let answer = self.client.get(&self.url).send().await.and_then(reqwest::Response::error_for_status);
         let mut answer = answer.map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
@@ -176,7 +178,9 @@ impl Remote {
             }
             bytes.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+        let set: JwkSet = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let keys = Keys::of_set(&set);
+        if keys.is_empty() { Err("the set holds no usable key".to_owned()) } else { Ok(keys) }
     }
 }
 
@@ -319,6 +323,7 @@ mod tests {
         }
         assert_eq!(asked.load(Ordering::SeqCst), 1);
         server.abort();
+        assert!(verifier.verify_fetching(&token).await.is_ok(), "known keys need no auth-api");
 
         let unreachable = Verifier::remote("test", "http://127.0.0.1:1/jwks.json", clock).unwrap();
         assert_eq!(unreachable.verify_fetching(&token).await.unwrap_err(), VerifyError::KeysUnavailable);

@@ -55,7 +55,7 @@ async fn a_room_is_made_under_an_id_that_a_repeat_finds_again() {
     assert_eq!(members, [user("bob"), user("nobody")]);
     assert_eq!(facts.active_users.into_iter().collect::<Vec<_>>(), [user("bob")]);
 
-    for members in [r#"["bob"]"#, r#"["bob", "Alice"]"#] {
+    for members in [r#"["bob"]"#, r#"["bob", "Alice", "Bob"]"#] {
         let direct = command("POST", "/chat/rooms", &format!(r#"{{"kind": "direct", "members": {members}}}"#)).await;
         assert_eq!(direct.stream, StreamId::Room(RoomId::of_direct(&user("alice"), &user("bob"))));
     }
@@ -72,6 +72,15 @@ async fn a_direct_room_that_exists_already_is_not_made_again() {
         let answer = service.ask("POST", "/chat/rooms", &format!(r#"{{"kind": "direct", "members": {members}}}"#)).await;
         assert_eq!(answer.code(), (422, "direct-needs-one-other"), "{members}");
     }
+}
+
+#[tokio::test]
+async fn a_crowd_is_refused_before_its_owners_are_asked() {
+    let service = Service::new();
+    let crowd: Vec<_> = (0..=domain::room::MEMBERS_ADDED_MAX).map(|n| format!("u{n}")).collect();
+    let body = json!({"kind": "public", "name": "Tea", "members": crowd}).to_string();
+    assert_eq!(service.ask("POST", "/chat/rooms", &body).await.code(), (422, "too-many-added"));
+    assert!(service.nothing_was_executed());
 }
 
 #[tokio::test]

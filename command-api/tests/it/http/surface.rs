@@ -80,3 +80,17 @@ fn every_operation_documents_its_parameters_and_problems() {
         }
     }
 }
+
+#[test]
+fn every_schema_that_is_referred_to_is_there() {
+    for document in [command_api::openapi(), command_api::internal_openapi()] {
+        let text = serde_json::to_string(&document).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let names: BTreeSet<_> =
+            text.split("#/components/schemas/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(names.contains("Problem") && names.contains("Answer"), "{names:?}");
+        for name in names {
+            assert!(document["components"]["schemas"][name].is_object(), "{name}");
+        }
+    }
+}
