@@ -123,7 +123,9 @@ impl Cluster {
         ];
         let mut auth = Node::new("auth-api", "auth-1", folder, &settings)?;
         settings.push(("tokens.jwks_url", format!("{}/user/.well-known/jwks.json", auth.public_url())));
-        settings.push(("upstream.auth_api_url", auth.internal_url()));
+        // Tools sign their own tokens with the key that auth-api makes at its first start.
+        let key = folder.join("auth-1").join("signing-key.pem");
+        settings.push(("tokens.key_file", key.display().to_string()));
         let role = |role: &str| -> Result<Vec<Node>> {
             (1..=nodes).map(|number| Node::new(role, &format!("{role}-{number}"), folder, &settings)).collect()
         };

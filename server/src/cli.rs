@@ -91,7 +91,7 @@ pub struct Import {
     /// The internal listener of command-api, where people are registered [default: upstream.command_api_url, else http:// and node.internal_listen]
     #[arg(long, value_name = "URL")]
     pub internal_url: Option<String>,
-    /// A file with a token of the `import` scope [default: ask the internal listener of auth-api for one, which development allows]
+    /// A file with a token of the `import` scope [default: signed here with the key of tokens.key_file, or of the data folder]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Rooms that are imported at once; within a room there is an order, and one message at a time

@@ -1,20 +1,28 @@
 //! The one program: the whole system, each of its roles, and its tools.
 
 mod cli;
+mod compose;
+mod doctor;
+mod documents;
 mod import;
 mod say;
 mod settings;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
+use compose::Role;
+
+/// How long tasks that nobody waits for may take to end with the process.
+const LEFTOVERS_DURATION_MAX: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     match run(&Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             say::progress(&format!("sarangbang: {error:#}"));
             ExitCode::FAILURE
@@ -22,18 +30,40 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> Result<()> {
-    if let Command::Config(options) = &cli.command {
-        let text = if options.markdown { infra::config::markdown() } else { settings::table(&settings::read(&cli.settings)?) };
-        say::line(text.trim_end());
-        return Ok(());
-    }
-    let loaded = settings::read(&cli.settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match &cli.command {
-            Command::Import(options) => import::run(options, &loaded.config).await,
-            _ => Ok(()),
+fn run(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Command::Openapi => Ok(printed(&documents::text(&documents::openapi()))),
+        Command::Asyncapi => Ok(printed(&documents::text(&documents::asyncapi()))),
+        Command::Config(options) if options.markdown => Ok(printed(&infra::config::markdown())),
+        Command::Config(_) => Ok(printed(&settings::table(&settings::read(&cli.settings)?))),
+        Command::Doctor => Ok(runtime()?.block_on(doctor::run(&settings::read(&cli.settings)?))),
+        Command::Import(options) => {
+            let loaded = settings::read(&cli.settings)?;
+            runtime()?.block_on(import::run(options, &loaded.config)).map(|()| ExitCode::SUCCESS)
         }
-    })
+        Command::All => serve(Role::All, cli),
+        Command::CommandApi => serve(Role::CommandApi, cli),
+        Command::Projectors => serve(Role::Projectors, cli),
+        Command::QueryApi => serve(Role::QueryApi, cli),
+        Command::AuthApi => serve(Role::AuthApi, cli),
+        Command::Front => serve(Role::Front, cli),
+    }
+}
+
+fn printed(text: &str) -> ExitCode {
+    say::line(text.trim_end());
+    ExitCode::SUCCESS
+}
+
+fn serve(role: Role, cli: &Cli) -> Result<ExitCode> {
+    let loaded = settings::read(&cli.settings)?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(compose::run(role, &loaded));
+    // What still waits for a server after the stop must not keep the process.
+    runtime.shutdown_timeout(LEFTOVERS_DURATION_MAX);
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }

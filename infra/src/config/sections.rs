@@ -96,6 +96,8 @@ section! {
         topic_prefix: String = "sarangbang".to_owned(), Kind::TopicPrefix;
         /// Partitions of `users.v1` and of `rooms.v1` each: fixed for life. The other topics have one. Unset: 2 embedded, 24 on Kafka.
         event_partitions: Option<u32> = None, Kind::Integer { min: 1, max: 1_000 };
+        /// Replicas that each topic in Kafka must have; a cluster should set it to 3. Unset: 3 when as many brokers are up as the topics are made, else 1.
+        replicas: Option<u32> = None, Kind::Integer { min: 1, max: 9 };
         /// How long a record may take to be confirmed by Kafka, retries included; then its outcome is unknown, and a new epoch begins.
         delivery_timeout_ms: u64 = 20_000, Kind::Integer { min: 1_000, max: 300_000 };
         /// How long a node may be silent before its partitions go to others. A fail-over takes this long, plus the replay.
@@ -176,6 +178,8 @@ section! {
         queue_bytes_max: u64 = 1_048_576, Kind::Integer { min: 65_536, max: 1_073_741_824 };
         /// Changes that a resuming client is sent; with more it is told to read the room anew.
         changes_max: u32 = 1_000, Kind::Integer { min: 1, max: 10_000 };
+        /// Bytes of the frames that a resuming client is sent; with more it is told to read the room anew.
+        changes_bytes_max: u64 = 4_194_304, Kind::Integer { min: 65_536, max: 1_073_741_824 };
         /// Frames a second that a client may send in the long run.
         frames_per_second_max: u32 = 20, Kind::Integer { min: 1, max: 100_000 };
         /// Frames that a client may send at once, for instance to follow all of its rooms.
@@ -196,7 +200,7 @@ section! {
     pub struct Tokens = "tokens" {
         /// The `iss` of every token.
         issuer: String = "sarangbang".to_owned(), Kind::Text;
-        /// The Ed25519 key (PEM) that signs tokens. Unset in development: made in the data folder at the first start.
+        /// The Ed25519 key (PKCS #8 PEM, readable by its owner alone) that signs tokens. Unset in development: `signing-key.pem` in the data folder, made at the first start.
         key_file: Option<PathBuf> = None, Kind::Path;
         /// Where the keys are fetched from that verify tokens. Unset: the own key file, where this process has one.
         jwks_url: Option<String> = None, Kind::Url(&["http", "https"]);
@@ -206,18 +210,14 @@ section! {
         development_sign_in: Option<bool> = None, Kind::Bool;
         /// Whether cookies are sent over HTTPS alone. Unset: no in development, yes in production.
         secure_cookies: Option<bool> = None, Kind::Bool;
-        /// The origin that browsers show for this system, such as `https://chat.example.org`, for the check against CSRF. Unset: the `Host` of the request.
-        public_origin: Option<String> = None, Kind::Url(&["http", "https"]);
     }
 }
 
 section! {
     /// Where the other services are, for roles that run apart. `all` needs none of them.
     pub struct Upstream = "upstream" {
-        /// The internal listener of a command-api.
+        /// The internal listener of a command-api: where auth-api and `import` register people.
         command_api_url: Option<String> = None, Kind::Url(&["http", "https"]);
-        /// The internal listener of an auth-api.
-        auth_api_url: Option<String> = None, Kind::Url(&["http", "https"]);
     }
 }
 
@@ -227,7 +227,7 @@ section! {
         /// `text` for people, `json` for machines.
         format: LogFormat = LogFormat::Text, Kind::OneOf(LogFormat::WORDS);
         /// Which lines are written, as `tracing` filters say it: `info`, `info,command_api=debug`, …
-        filter: String = "info".to_owned(), Kind::Text;
+        filter: String = "info,fjall=warn,lsm_tree=warn".to_owned(), Kind::Text;
         /// Whether log lines carry colours. Unset: when standard error is a terminal.
         colour: Option<bool> = None, Kind::Bool;
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use domain::{CommandId, RoomId, Timestamp, UserId};
+use domain::{CommandId, RoomId, Scope, Timestamp, UserId};
+use infra::tokens::{Grant, Signer};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,18 +20,20 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often a request is repeated: several minutes in all, longer than a fail-over takes.
 const ATTEMPTS_MAX: u32 = 60;
-/// How long a token asked for here should be good.
-const TOKEN_DURATION_SECONDS: u64 = 24 * 60 * 60;
+/// In whose name people are registered; everything else is done in the name of those people.
+const IMPORTER: &str = "import";
+/// How long a token signed here is good; one that has run out is replaced.
+const TOKEN_DURATION: Duration = Duration::from_secs(60 * 60);
 /// Rows of a page: the most there are.
 pub const PAGE: usize = 200;
 
 /// Where the token comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum TokenSource {
     /// This file.
     File(PathBuf),
-    /// The internal listener of auth-api, in development.
-    AuthApi(String),
+    /// The key that signs tokens: who may read it may sign whatever they like.
+    Key(Box<Signer>),
 }
 
 /// Where the server is.
@@ -250,23 +253,14 @@ impl Api {
             TokenSource::File(file) => {
                 std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?
             }
-            TokenSource::AuthApi(url) => self.ask_for_token(url).await?,
+            TokenSource::Key(signer) => {
+                let scope = Scope { import: true, ..Scope::default() };
+                let grant = Grant { user: UserId::parse(IMPORTER)?, scope, session: None, duration: TOKEN_DURATION };
+                signer.issue(&grant)?.token.0.to_string()
+            }
         };
         token.trim().clone_into(&mut *self.token.write().await);
         Ok(())
-    }
-
-    async fn ask_for_token(&self, auth_api: &str) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Granted {
-            token: String,
-        }
-        let url = format!("{auth_api}/internal/tokens");
-        let body = json!({"userId": "import", "scope": ["import"], "seconds": TOKEN_DURATION_SECONDS});
-        let hint = || format!("no token from {url}: is the server running there? (else --internal-url, or --token-file)");
-        let answer = self.http.post(&url).json(&body).send().await.with_context(hint)?;
-        let answer = if answer.status().is_success() { answer } else { return Err(refusal(answer).await).with_context(hint) };
-        Ok(answer.json::<Granted>().await.with_context(hint)?.token)
     }
 }
 

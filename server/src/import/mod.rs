@@ -23,6 +23,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use infra::clock::SystemClock;
 use infra::config::Config;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -33,7 +34,7 @@ use self::lines::Refused;
 use self::plan::Plan;
 use self::report::Report;
 use self::room::{Counts, Remaining, Run};
-use crate::{cli, say};
+use crate::{cli, compose, say};
 
 /// Registrations at once.
 const REGISTRATIONS_PARALLEL: usize = 64;
@@ -43,7 +44,7 @@ const REFUSED_SHOWN: usize = 20;
 /// Runs the command.
 pub async fn run(options: &cli::Import, config: &Config) -> Result<()> {
     let plans = lines::archives(&options.files)?.iter().map(plan::plan).collect::<Result<Vec<_>>>()?;
-    let (addresses, source) = whereabouts(options, config);
+    let (addresses, source) = whereabouts(options, config)?;
     let api = Arc::new(Api::connect(addresses, source, usize::from(options.parallel) + REGISTRATIONS_PARALLEL).await?);
     for plan in &plans {
         let messages: usize = plan.rooms.iter().map(plan::Room::messages).sum();
@@ -53,16 +54,18 @@ pub async fn run(options: &cli::Import, config: &Config) -> Result<()> {
     if options.verify { compare(options, api, plans).await } else { import(options, api, plans).await }
 }
 
-fn whereabouts(options: &cli::Import, config: &Config) -> (Addresses, TokenSource) {
+fn whereabouts(options: &cli::Import, config: &Config) -> Result<(Addresses, TokenSource)> {
     let http = |address: &str| format!("http://{address}");
     let trimmed = |url: &String| url.trim_end_matches('/').to_owned();
     let commands = options.url.as_ref().map_or_else(|| http(&config.node.public_listen), trimmed);
     let internal = options.internal_url.as_ref().or(config.upstream.command_api_url.as_ref());
     let internal = internal.map_or_else(|| http(&config.node.internal_listen), trimmed);
     let queries = options.query_url.as_ref().map_or_else(|| commands.clone(), trimmed);
-    let auth_api = config.upstream.auth_api_url.as_ref().map_or_else(|| internal.clone(), trimmed);
-    let source = options.token_file.clone().map_or(TokenSource::AuthApi(auth_api), TokenSource::File);
-    (Addresses { commands, queries, internal }, source)
+    let source = match &options.token_file {
+        Some(file) => TokenSource::File(file.clone()),
+        None => TokenSource::Key(Box::new(compose::present_signer(config, Arc::new(SystemClock))?)),
+    };
+    Ok((Addresses { commands, queries, internal }, source))
 }
 
 async fn import(options: &cli::Import, api: Arc<Api>, plans: Vec<Plan>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The timeline in Postgres, in a schema of its own: so a new version of the read model can be built beside the old.
 
+mod inspect;
 mod write;
 
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Postgres, Row};
 use uuid::Uuid;
+
+pub use inspect::{Inspection, inspect};
 
 use super::columns::Columns;
 use super::reads::{Argument, Query, Reader};

@@ -1,0 +1,123 @@
+//! The services, each with its routes and its tasks: what a role is made of.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use command_api::cluster::{self, Cluster};
+use command_api::http::{LogReadPositions, Parts};
+use infra::clock::Clock;
+use infra::config::Config;
+use infra::lifecycle::{Lifecycle, Stage};
+use infra::log::Log;
+use infra::read_model::Timeline;
+use infra::tokens::{Signer, Verifier};
+use query_api::{Ports, QueryApi};
+
+use super::options;
+
+/// What is served, and what is still waited for.
+#[derive(Default)]
+pub struct Served {
+    /// Routes for people and the gateway.
+    pub public: Router,
+    /// Routes for nodes and tools.
+    pub internal: Router,
+    /// What each service still waits for.
+    pub waiting: Vec<Box<dyn Fn() -> Vec<String> + Send + Sync>>,
+}
+
+/// What services share.
+pub struct Shared<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The process.
+    pub lifecycle: &'a mut Lifecycle,
+    /// What has been put together so far.
+    pub served: Served,
+}
+
+impl Shared<'_> {
+    fn add(&mut self, public: Router, internal: Router) {
+        self.served.public = std::mem::take(&mut self.served.public).merge(public);
+        self.served.internal = std::mem::take(&mut self.served.internal).merge(internal);
+    }
+
+    /// Commands, and the partitions that this node owns.
+    pub async fn commands(&mut self, log: Arc<dyn Log>, verifier: Arc<Verifier>, internal_url: String) -> Result<()> {
+        let cluster_options = options::cluster(self.config, internal_url);
+        let clock = Arc::clone(&self.clock);
+        let cluster = Cluster::start(cluster_options, Arc::clone(&log), clock).await.context("command-api cannot start")?;
+        let parts = Parts {
+            bus: cluster.clone(),
+            reads: Arc::new(LogReadPositions::new(log)),
+            verifier: Arc::clone(&verifier),
+            clock: Arc::clone(&self.clock),
+            options: options::command_http(self.config),
+        };
+        let internal = cluster::internal_router(Arc::clone(&cluster), verifier);
+        self.add(command_api::router(parts.clone()), internal.merge(command_api::internal_router(parts)));
+        let asked = Arc::clone(&cluster);
+        self.served.waiting.push(Box::new(move || unserved(&asked)));
+        self.lifecycle.spawn(Stage::Work, "command-api", |stop| async move {
+            stop.cancelled().await;
+            cluster.stop().await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// The read model's writers.
+    pub fn projectors(&mut self, log: Arc<dyn Log>, timeline: Arc<dyn Timeline>) {
+        let options = projectors::Options::default();
+        let status = options.status.clone();
+        self.served.waiting.push(Box::new(move || {
+            if status.ready() { Vec::new() } else { vec!["the projectors: not all of their partitions are followed".to_owned()] }
+        }));
+        self.lifecycle.spawn(Stage::Work, "projectors", |stop| async move {
+            projectors::run(options, log, timeline, stop).await.map_err(Into::into)
+        });
+    }
+
+    /// Queries and the live feed.
+    pub fn queries(&mut self, log: Arc<dyn Log>, timeline: Arc<dyn Timeline>, verifier: Arc<Verifier>) {
+        let ports = Ports { timeline, log, verifier, clock: Arc::clone(&self.clock) };
+        let api = QueryApi::start(options::query(self.config), ports, &self.lifecycle.token(Stage::Work));
+        self.add(query_api::router(Arc::clone(&api)), Router::new());
+        let asked = Arc::clone(&api);
+        self.served.waiting.push(Box::new(move || asked.waiting_for()));
+        self.lifecycle.spawn(Stage::Work, "query-api", |_| async move {
+            api.stopped().await;
+            Ok(())
+        });
+    }
+
+    /// The sign-in, where the profile allows the one that there is.
+    pub fn sign_in(&mut self, signer: Arc<Signer>, listen: SocketAddr, command_api_url: &str) -> Result<()> {
+        let people = auth_api::CommandApi::new(command_api_url, Arc::clone(&signer))?;
+        let api = auth_api::AuthApi::development(options::auth(self.config, listen), signer, Arc::new(people))?;
+        self.add(auth_api::router(api.clone()), auth_api::internal_router(api));
+        Ok(())
+    }
+
+    /// The pages, and the documents of the interfaces.
+    pub fn pages(&mut self) {
+        self.add(front::router().merge(crate::documents::router()), Router::new());
+    }
+}
+
+/// How many names of partitions one line shows.
+const NAMES_SHOWN: usize = 4;
+
+fn unserved(cluster: &Cluster) -> Vec<String> {
+    let unserved = cluster.unserved();
+    if unserved.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<_> = unserved.iter().take(NAMES_SHOWN).map(ToString::to_string).collect();
+    let more = if unserved.len() > NAMES_SHOWN { ", …" } else { "" };
+    vec![format!("command-api: {} partitions have no owner yet ({}{more})", unserved.len(), names.join(", "))]
+}

@@ -1,0 +1,66 @@
+//! Opens what the services stand on: the log and the read model, in the adapters that the configuration names.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use infra::config::{Config, LogKind, ReadModelKind};
+use infra::log::Log;
+use infra::read_model::Timeline;
+
+use super::options;
+
+/// How long a start waits for servers that are not there yet, as when everything is started at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Opens the log.
+pub async fn log(config: &Config) -> Result<Arc<dyn Log>> {
+    match config.log.kind {
+        LogKind::Embedded => {
+            let (folder, options) = (config.node.data_folder.join("log"), options::embedded_log(config));
+            let opened = tokio::task::spawn_blocking(move || infra::log::embedded::open(&folder, options)).await?;
+            opened.with_context(|| format!("the log in {}", config.node.data_folder.join("log").display()))
+        }
+        LogKind::Kafka => {
+            let attempt = || infra::log::kafka::connect(options::kafka_log(config));
+            let temporary = |fault: &infra::log::Fault| matches!(fault, infra::log::Fault::Unavailable(_));
+            patiently("Kafka", attempt, temporary).await.context("log.kind = kafka")
+        }
+    }
+}
+
+/// Opens the read model.
+pub async fn timeline(config: &Config) -> Result<Arc<dyn Timeline>> {
+    match config.read_model.kind {
+        ReadModelKind::Sqlite => {
+            let file = config.node.data_folder.join("timeline.sqlite");
+            infra::read_model::sqlite::open(&file).await.with_context(|| format!("the read model in {}", file.display()))
+        }
+        ReadModelKind::Postgres => {
+            let Some(url) = &config.read_model.postgres_url else { bail!("read_model.postgres_url is not set") };
+            let (schema, connections) = (&config.read_model.schema, config.read_model.postgres_connections_max);
+            let attempt = || infra::read_model::postgres::connect(url.reveal(), schema, connections);
+            let temporary = |fault: &infra::read_model::Fault| matches!(fault, infra::read_model::Fault::Unavailable(_));
+            patiently("Postgres", attempt, temporary).await.context("read_model.kind = postgres")
+        }
+    }
+}
+
+async fn patiently<T, E, F>(what: &str, attempt: impl Fn() -> F, temporary: impl Fn(&E) -> bool) -> Result<T, E>
+where
+    E: std::fmt::Display,
+    F: Future<Output = Result<T, E>>,
+{
+    let begin = Instant::now();
+    loop {
+        match attempt().await {
+            Err(fault) if temporary(&fault) && begin.elapsed() < PATIENCE => {
+                tracing::warn!(%fault, seconds_max = PATIENCE.as_secs(), "{what} is not there yet; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            settled => return settled,
+        }
+    }
+}

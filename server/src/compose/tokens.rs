@@ -1,0 +1,45 @@
+//! Who signs tokens here, and how they are verified.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use infra::clock::Clock;
+use infra::config::Config;
+use infra::tokens::{Signer, Verifier};
+
+use super::options;
+
+/// The key that signs: made at the first start in development, given in production.
+pub fn signer(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Signer>> {
+    let file = options::key_file(config);
+    if config.production() && !file.exists() {
+        bail!("tokens.key_file: {} is not there; production makes up no key", file.display());
+    }
+    Ok(Arc::new(Signer::open(&file, &config.tokens.issuer, clock).context("tokens.key_file")?))
+}
+
+/// The key that is there already, for tools: they make none.
+pub fn present_signer(config: &Config, clock: Arc<dyn Clock>) -> Result<Signer> {
+    let file = options::key_file(config);
+    if !file.exists() {
+        bail!(
+            "there is no signing key at {}; start the server first, name its key (tokens.key_file), or give --token-file",
+            file.display()
+        );
+    }
+    Signer::open(&file, &config.tokens.issuer, clock).context("tokens.key_file")
+}
+
+/// Verifies tokens that others sign: by the keys of `tokens.jwks_url`, else by the key file.
+pub fn verifier(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Verifier>> {
+    if let Some(url) = &config.tokens.jwks_url {
+        return Ok(Arc::new(Verifier::remote(&config.tokens.issuer, url, clock)?));
+    }
+    if options::key_file(config).exists() {
+        return Ok(Arc::new(signer(config, clock)?.verifier()));
+    }
+    bail!(
+        "tokens.jwks_url: this role verifies tokens and knows no key; set it to auth-api's \
+         http://…/user/.well-known/jwks.json, or tokens.key_file to the key that signs"
+    )
+}
