@@ -83,18 +83,35 @@ impl Hub {
         }
     }
 
-    /// Takes in what is effective at `sequence`. Answers the room for which a task must be started that works on what is held.
-    #[must_use]
-    pub fn publish(&self, partition: u32, sequence: Sequence, change: Option<Change>) -> Option<RoomId> {
-        let mut shard = self.shard(partition)?;
+    /// Notes what is effective at `sequence` and concerns no room.
+    pub fn pass(&self, partition: u32, sequence: Sequence) {
+        if let Some(mut shard) = self.shard(partition) {
+            shard.sequence = sequence;
+        }
+    }
+
+    /// Takes in what is effective at `sequence` in `room`. Answers whether a task must be started that works on what is held.
+    ///
+    /// `change` is asked for only if the room is followed: most rooms are not, and decoding is most of the work.
+    ///
+    /// # Errors
+    /// That of `change`.
+    pub fn publish<E>(
+        &self,
+        partition: u32,
+        sequence: Sequence,
+        room: RoomId,
+        change: impl FnOnce() -> Result<Option<Change>, E>,
+    ) -> Result<bool, E> {
+        let Some(mut shard) = self.shard(partition) else { return Ok(false) };
         shard.sequence = sequence;
-        let change = change?;
-        let room = change.room;
-        let followed = shard.rooms.get_mut(&room)?;
+        // Under the same lock as the line before: who begins to follow the room now is registered at this sequence.
+        let Some(followed) = shard.rooms.get_mut(&room) else { return Ok(false) };
+        let Some(change) = change()? else { return Ok(false) };
         if followed.held.is_empty() {
             if change.needs_reactions().is_some() {
                 followed.held.push_back(Arc::new(change));
-                return Some(room);
+                return Ok(true);
             }
             followed.deliver(change.to_live(&crate::dto::Reactors::default()));
         } else if followed.held.len() < HELD_MAX {
@@ -102,7 +119,7 @@ impl Hub {
         } else {
             shard.interrupt(room, ResyncReason::ReadModelBehind);
         }
-        None
+        Ok(false)
     }
 
     /// The first change that is held in `room`; nothing when the task that asks is done.

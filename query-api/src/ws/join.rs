@@ -22,7 +22,6 @@ use super::frame::{ResyncReason, ServerFrame};
 use super::hub::Registration;
 use crate::access::may_read;
 use crate::dto::{Membership, Message, RoomDetails};
-use crate::progress::WAIT_MAX;
 
 /// How soon the read model is asked again for a version that it does not have yet.
 const VERSION_POLL: Duration = Duration::from_millis(50);
@@ -71,7 +70,7 @@ pub struct Request {
 /// # Errors
 /// [`Refused`].
 pub async fn join(live: &Live, request: &Request) -> Result<Snapshot, Refused> {
-    let deadline = Instant::now() + WAIT_MAX;
+    let deadline = Instant::now() + live.limits.read_model_wait_max;
     let Registration { partition, sequence } = request.registration;
     read_model_at(live, partition, sequence, deadline).await?;
     match read_from(live, request, deadline).await {

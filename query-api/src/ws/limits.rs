@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::progress::WAIT_MAX;
+
 /// What a socket, a person and this node may use. The defaults suit a node of 10,000 sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -16,6 +18,8 @@ pub struct Limits {
     /// Bytes that may wait for one socket. Texts are shared among sockets, so this bounds what the client must fetch rather
     /// than what the node holds.
     pub queue_bytes_max: usize,
+    /// How long a subscription, or a reaction on its way, waits for the read model.
+    pub read_model_wait_max: Duration,
     /// Rows that a resuming subscription is sent; with more, the client reads the room anew.
     pub changes_max: u32,
     /// Bytes of the frames that it is sent.
@@ -42,6 +46,7 @@ impl Default for Limits {
             subscriptions_max: 500,
             queue_frames_max: 1_024,
             queue_bytes_max: 1024 * 1024,
+            read_model_wait_max: WAIT_MAX,
             changes_max: 1_000,
             changes_bytes_max: 4 * 1024 * 1024,
             frames_per_second_max: 20,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::acceptance::Verdict;
 use domain::ids::EventTopic;
-use domain::wire::{Entry, Record};
+use domain::wire::{BARRIER, DecodeError, Entry, Record};
 use domain::{RoomId, Sequence};
 use infra::log::{Fault, StoredRecord, Tail, Topic, TopicPartition};
 use infra::read_model::Checkpoint;
@@ -20,7 +20,6 @@ use super::backoff::Backoff;
 use super::change::Change;
 use super::frame::ResyncReason;
 use crate::dto::Reactors;
-use crate::progress::WAIT_MAX;
 
 /// Records that are asked for at once.
 pub const RECORDS_MAX: usize = 256;
@@ -117,23 +116,32 @@ impl RoomsTail {
     }
 
     fn effective(&self, sequence: Sequence, record: &Record) {
-        let hub = &self.live.hub;
-        match record.decode(EventTopic::Rooms) {
-            Ok(Entry::Event(envelope)) => {
-                if let Some(room) = hub.publish(self.partition, sequence, Change::of(envelope)) {
-                    self.live.tasks.spawn(Live::until_cancelled(self.live.cancel.clone(), resolve(self.live.clone(), room)));
-                }
-            }
-            Ok(Entry::Barrier | Entry::Claim { .. }) => {
-                let _ = hub.publish(self.partition, sequence, None);
+        let (hub, partition) = (&self.live.hub, self.partition);
+        if record.header("ce_type") == Some(BARRIER) {
+            return hub.pass(partition, sequence);
+        }
+        let Some(room) = record.header("ce_subject").and_then(|subject| subject.parse::<RoomId>().ok()) else {
+            tracing::error!(
+                partition,
+                sequence,
+                "the live feed cannot tell an event's room; all readers of the partition start anew"
+            );
+            return hub.restart(partition, sequence);
+        };
+        let change = || match record.decode(EventTopic::Rooms)? {
+            Entry::Event(envelope) => Ok(Change::of(envelope)),
+            Entry::Barrier | Entry::Claim { .. } => Ok(None),
+        };
+        match hub.publish(partition, sequence, room, change) {
+            Ok(false) => {}
+            Ok(true) => {
+                let work = resolve(self.live.clone(), room);
+                self.live.tasks.spawn(Live::until_cancelled(self.live.cancel.clone(), work));
             }
             Err(error) => {
-                tracing::error!(partition = self.partition, sequence, %error, "the live feed cannot read an event; its room's readers start anew");
-                let _ = hub.publish(self.partition, sequence, None);
-                match record.header("ce_subject").and_then(|subject| subject.parse::<RoomId>().ok()) {
-                    Some(room) => hub.interrupt(room, ResyncReason::EventUnreadable),
-                    None => hub.restart(self.partition, sequence),
-                }
+                let error: DecodeError = error;
+                tracing::error!(partition, sequence, %error, "the live feed cannot read an event; its room's readers start anew");
+                hub.interrupt(room, ResyncReason::EventUnreadable);
             }
         }
     }
@@ -147,7 +155,7 @@ async fn resolve(live: Arc<Live>, room: RoomId) {
         let reactors = async {
             // What need not wait is sent together with what it waited behind, so that the first one always needs this.
             let Some(number) = change.needs_reactions() else { return Ok(Reactors::default()) };
-            let deadline = Instant::now() + WAIT_MAX;
+            let deadline = Instant::now() + live.limits.read_model_wait_max;
             let reached = live.progress.reached(EventTopic::Rooms, partition, change.sequence, deadline).await;
             reached.map_err(|_| ResyncReason::ReadModelBehind)?;
             let rows = live.timeline.reactions(room, number).await.map_err(|fault| {

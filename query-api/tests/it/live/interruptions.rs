@@ -2,12 +2,11 @@
 
 use domain::RoomId;
 use domain::room::{Event, Kind, MessageEdited};
-use query_api::Options;
 use query_api::ws::Limits;
 use serde_json::{Value, json};
 
 use super::chain::{facts, sent};
-use crate::fixture::{Fold, World, created};
+use crate::fixture::{Fails, Fold, World, created};
 
 fn edit(number: u64, text: &str) -> Event {
     Event::MessageEdited(MessageEdited { message: facts(number, text), mentions_dropped: Vec::new() })
@@ -40,7 +39,7 @@ async fn messages_do_not_wait_for_the_read_model() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_model_that_stays_behind_is_told_and_not_guessed() {
-    let world = World::new().await;
+    let world = World::with(Limits::default()).await;
     let room = RoomId::of_import("test", "room");
     world.writer.write(room, created(Kind::Private, "room", &["bob", "cid"])).await;
     let (mut bob, mut cid) = (world.connect("bob").await, world.connect("cid").await);
@@ -92,7 +91,7 @@ async fn who_joins_while_the_read_model_lags_gets_it_all_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_client_is_cut_off_and_resumes() {
     let sockets = Limits { queue_frames_max: 8, changes_bytes_max: usize::MAX, ..Limits::default() };
-    let world = World::with(Options { sockets }).await;
+    let world = World::with(sockets).await;
     let room = RoomId::of_import("test", "room");
     world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
     let mut bob = world.connect("bob").await;
@@ -161,7 +160,7 @@ async fn an_event_that_cannot_be_read_is_no_silent_gap() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_cannot_be_brought_up_starts_anew() {
     let sockets = Limits { changes_max: 5, ..Limits::default() };
-    let world = World::with(Options { sockets }).await;
+    let world = World::with(sockets).await;
     let room = RoomId::of_import("test", "room");
     world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
     for number in 1..=9 {
@@ -188,4 +187,52 @@ async fn a_stop_says_so_and_leaves_nothing_running() {
     world.cancel.cancel();
     assert_eq!(bob.close_code().await, 1001);
     tokio::time::timeout(crate::fixture::PATIENCE, world.api.stopped()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_fails_for_a_while_leaves_no_gap() {
+    let world = World::new().await;
+    let room = RoomId::of_import("test", "room");
+    world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
+    let mut bob = world.connect("bob").await;
+    bob.subscribe(room, Some(0)).await;
+    let mut fold = Fold::default();
+    for number in 1..=30 {
+        match number % 10 {
+            3 => world.faults.set(Fails::Unavailable),
+            6 => world.faults.set(Fails::Nothing),
+            _ => {}
+        }
+        world.writer.write(room, sent(number, "x")).await;
+    }
+    while fold.version < 31 {
+        fold.take(&bob.frame().await);
+    }
+    assert_eq!(fold, world.state("bob", room).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_place_in_the_log_is_told() {
+    let world = World::new().await;
+    let room = RoomId::of_import("test", "room");
+    world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
+    let mut bob = world.connect("bob").await;
+    bob.subscribe(room, None).await;
+    assert_eq!(bob.frame().await["type"], "subscribed");
+    world.faults.set(Fails::PlaceLost);
+    assert_eq!(bob.frame().await, json!({"type": "resync", "room": room, "reason": "feed-interrupted"}));
+    world.writer.write(room, sent(1, "meanwhile")).await;
+    world.faults.set(Fails::Nothing);
+    let mut fold = Fold { version: 1, ..Fold::default() };
+    bob.subscribe(room, Some(1)).await;
+    world.writer.write(room, sent(2, "after")).await;
+    while fold.version < 3 {
+        let frame = bob.frame().await;
+        if frame["type"] == "resync" {
+            // The tail began anew once more, after bob had come back.
+            bob.subscribe(room, Some(fold.version)).await;
+        }
+        fold.take(&frame);
+    }
+    assert_eq!(fold.messages.len(), 2);
 }
