@@ -107,6 +107,8 @@ pub fn query(config: &Config) -> query_api::Options {
             idle_max: ms(ws.idle_ms_max),
             write_time_max: ms(ws.write_ms_max),
             tickets_max: size(ws.tickets_max),
+            // How long a reader waits is part of the public surface (2 s), not a setting.
+            ..query_api::ws::Limits::default()
         },
     }
 }
