@@ -40,12 +40,6 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         "signing in without a password is refused in production; leave it away",
     );
     refuse(
-        production && config.tokens.key_file.is_none() && config.tokens.jwks_url.is_none(),
-        "tokens.key_file",
-        "production makes up no key; set it to an Ed25519 key in PEM form (openssl genpkey -algorithm ed25519), or set \
-         tokens.jwks_url where this process only verifies tokens",
-    );
-    refuse(
         production && config.tokens.secure_cookies == Some(false),
         "tokens.secure_cookies",
         "cookies without `Secure` are refused in production; leave it away",

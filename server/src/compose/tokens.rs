@@ -9,11 +9,15 @@ use infra::tokens::{Signer, Verifier};
 
 use super::options;
 
-/// The key that signs: made at the first start in development, given in production.
+/// The key that signs: made at the first start in development, given by name in production.
 pub fn signer(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Signer>> {
     let file = options::key_file(config);
-    if config.production() && !file.exists() {
-        bail!("tokens.key_file: {} is not there; production makes up no key", file.display());
+    // One that lies in the data folder from a time of development must not become a production key without a word.
+    if config.production() && !(config.tokens.key_file.is_some() && file.exists()) {
+        bail!(
+            "tokens.key_file: production makes up no key; set it to an Ed25519 key in PEM form \
+             (openssl genpkey -algorithm ed25519 -out FILE; chmod 600 FILE)"
+        );
     }
     Ok(Arc::new(Signer::open(&file, &config.tokens.issuer, clock).context("tokens.key_file")?))
 }
@@ -35,7 +39,8 @@ pub fn verifier(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Verifier>>
     if let Some(url) = &config.tokens.jwks_url {
         return Ok(Arc::new(Verifier::remote(&config.tokens.issuer, url, clock)?));
     }
-    if options::key_file(config).exists() {
+    let given = config.tokens.key_file.is_some() || !config.production();
+    if given && options::key_file(config).exists() {
         return Ok(Arc::new(signer(config, clock)?.verifier()));
     }
     bail!(

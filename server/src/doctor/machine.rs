@@ -124,8 +124,12 @@ fn key(config: &Config) -> Finding {
         }
         Ok(_) => Finding::ok(WHAT, format!("{} is there, for its owner alone", file.display())),
         Err(_) if config.tokens.jwks_url.is_some() => Finding::ok(WHAT, "none here; keys are fetched from tokens.jwks_url"),
-        Err(_) if config.production() => {
-            Finding::fail(WHAT, format!("{} cannot be read; production makes up no key (set tokens.key_file)", file.display()))
+        _ if config.production() && config.tokens.key_file.is_none() && config.tokens.jwks_url.is_none() => Finding::fail(
+            WHAT,
+            "none is given; production makes up no key (set tokens.key_file, or tokens.jwks_url where tokens are only verified)",
+        ),
+        Err(_) if config.tokens.key_file.is_some() => {
+            Finding::fail(WHAT, format!("{} cannot be read; check tokens.key_file", file.display()))
         }
         Err(_) => Finding::ok(WHAT, format!("will be made in {}", file.display())),
     }

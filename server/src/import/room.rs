@@ -1,14 +1,19 @@
-//! Imports one room, from where it stands: one command after another, since within a room order must hold.
+//! Imports one room, from where it stands: one message after another, since within a room order must hold.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::CommandId;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, Fault, MessageView};
 use super::lines::Refused;
 use super::plan::{Act, Person, Room, Step};
+
+/// Commands of one room that may be under way at once.
+const BATCH_MAX: usize = 16;
 
 /// Counts of the whole import.
 #[derive(Debug, Default)]
@@ -141,14 +146,36 @@ pub async fn import(run: &Run, remaining: &Remaining) -> Result<Vec<Refused>, St
         let made = run.api.create_room(id, room).await;
         settle(run, room, None, made, &mut refused)?;
     }
-    for step in remaining.steps() {
+    for batch in batches(remaining.steps()) {
         if run.stop.is_cancelled() {
             break;
         }
-        let done = perform(run, room, step).await;
-        settle(run, room, Some(step), done, &mut refused)?;
+        let done = join_all(batch.iter().map(|step| perform(run, room, step))).await;
+        for (step, done) in batch.iter().zip(done) {
+            settle(run, room, Some(step), done, &mut refused)?;
+        }
     }
     Ok(refused)
+}
+
+/// Steps that may be under way together: a message, and the comings and goings of *other* people between it and the next message.
+/// Messages keep their order because each batch has one at most, and each person's steps keep theirs. A batch begins with its
+/// message, so that whatever came before a message that is found by a resumed import was done before it.
+fn batches(steps: &[Step]) -> impl Iterator<Item = &[Step]> {
+    let mut rest = steps;
+    std::iter::from_fn(move || {
+        let (batch, later) = rest.split_at(together(rest));
+        rest = later;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+/// How many of the first steps make one batch.
+fn together(steps: &[Step]) -> usize {
+    let mut people = BTreeSet::new();
+    let no_second_message = |(i, step): &(usize, &Step)| *i == 0 || !matches!(step.act, Act::Say(_));
+    let another_person = |(_, step): &(usize, &Step)| people.insert(step.person.id.clone());
+    steps.iter().take(BATCH_MAX).enumerate().take_while(no_second_message).take_while(another_person).count()
 }
 
 async fn perform(run: &Run, room: &Room, step: &Step) -> Result<(), Fault> {
@@ -200,9 +227,12 @@ mod tests {
     use crate::import::plan::LineId;
 
     fn step(number: u64, second: i64, text: &str) -> Step {
-        let since = Timestamp::default();
-        let person =
-            Person { nick: "ann".to_owned(), id: UserId::parse("ann.x").unwrap(), name: UserName::parse("ann").unwrap(), since };
+        step_of("ann", number, second, text)
+    }
+
+    fn step_of(nick: &str, number: u64, second: i64, text: &str) -> Step {
+        let (id, name) = (UserId::parse(&format!("{nick}.x")).unwrap(), UserName::parse(nick).unwrap());
+        let person = Person { nick: nick.to_owned(), id, name, since: Timestamp::default() };
         let act = if text.is_empty() { Act::Join } else { Act::Say(MessageText::parse(text).unwrap()) };
         let at = Timestamp::from_millis(second * 1000).unwrap();
         Step { person: Arc::new(person), at, act, line: LineId { file: "messages", number } }
@@ -226,6 +256,27 @@ mod tests {
             aligned.pass(&steps, &stored);
         }
         assert_eq!(aligned.next, 5, "the next step is c");
+    }
+
+    #[test]
+    fn messages_keep_their_order_and_so_do_the_steps_of_each_person() {
+        let script = [
+            ("cid", ""),
+            ("cid", "a"),
+            ("bob", ""),
+            ("dan", ""),
+            ("bob", "b"),
+            ("cid", "c"),
+            ("cid", ""),
+            ("eve", ""),
+            ("eve", ""),
+            ("eve", "d"),
+        ];
+        let steps: Vec<_> = script.iter().enumerate().map(|(i, (nick, text))| step_of(nick, i as u64, 1, text)).collect();
+        let told: Vec<Vec<u64>> = batches(&steps).map(|batch| batch.iter().map(|step| step.line.number).collect()).collect();
+        assert_eq!(told, [vec![0], vec![1, 2, 3], vec![4], vec![5], vec![6, 7], vec![8], vec![9]]);
+        let crowd: Vec<_> = (0..40).map(|i| step_of(&format!("n{i}"), i, 1, "")).collect();
+        assert_eq!(batches(&crowd).map(<[Step]>::len).collect::<Vec<_>>(), [16, 16, 8]);
     }
 
     #[test]

@@ -148,7 +148,6 @@ fn what_does_not_go_together_is_refused_with_the_fix() {
         (vec![("SARANGBANG_LOG__KIND", "kafka")], "log.brokers: Kafka needs its brokers"),
         (vec![("SARANGBANG_LOG__BROKERS", "a:1")], "log.brokers: brokers are given"),
         (vec![("SARANGBANG_READ_MODEL__KIND", "postgres")], "read_model.postgres_url: Postgres needs its URL"),
-        (vec![("SARANGBANG_NODE__PROFILE", "production")], "tokens.key_file: production makes up no key"),
         (vec![("SARANGBANG_NODE__PUBLIC_LISTEN", "0.0.0.0:8080")], "node.public_listen: anyone who reaches this address"),
         (vec![("SARANGBANG_NODE__INTERNAL_LISTEN", "0.0.0.0:8081")], "node.internal_url: other nodes cannot reach"),
         (vec![("SARANGBANG_NODE__INTERNAL_LISTEN", "127.0.0.1:8080")], "node.internal_listen: it must not be"),
