@@ -21,15 +21,18 @@ fn say(line: &str) {
 
 fn commit(root: &Path) -> Option<String> {
     let git = git_folder(&root.join(".git"))?;
-    let head_file = git.join("HEAD");
-    say(&format!("cargo::rerun-if-changed={}", head_file.display()));
-    let head = fs::read_to_string(head_file).ok()?;
+    let head = watched(&git.join("HEAD"))?;
     let Some(name) = head.trim().strip_prefix("ref: ") else { return Some(head.trim().to_owned()) };
     // In a worktree the branches live in the folder that it shares with the others.
     let common = fs::read_to_string(git.join("commondir")).map_or_else(|_| git.clone(), |path| git.join(path.trim()));
-    let branch = common.join(name);
-    say(&format!("cargo::rerun-if-changed={}", branch.display()));
-    fs::read_to_string(branch).ok().map(|text| text.trim().to_owned()).or_else(|| packed(&common, name))
+    watched(&common.join(name)).map(|text| text.trim().to_owned()).or_else(|| packed(&common, name))
+}
+
+/// The text of a file, and the wish to be run again when it changes. Of a file that is not there the wish would never end.
+fn watched(file: &Path) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    say(&format!("cargo::rerun-if-changed={}", file.display()));
+    Some(text)
 }
 
 /// `.git` itself, or the folder that it names in a worktree.
@@ -42,7 +45,7 @@ fn git_folder(path: &Path) -> Option<PathBuf> {
 }
 
 fn packed(common: &Path, name: &str) -> Option<String> {
-    let refs = fs::read_to_string(common.join("packed-refs")).ok()?;
+    let refs = watched(&common.join("packed-refs"))?;
     let line = refs.lines().find(|line| line.ends_with(&format!(" {name}")))?;
     line.split(' ').next().map(str::to_owned)
 }

@@ -1,7 +1,8 @@
 //! The server as an import sees it: commands and queries over HTTP, repeated under the same id until their outcome is known.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use domain::{CommandId, RoomId, Scope, Timestamp, UserId};
@@ -12,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
+use crate::say;
+
 /// How long one request may take.
 const REQUEST_DURATION_MAX: Duration = Duration::from_secs(30);
 /// The first pause before a request is repeated; it doubles with each.
@@ -20,6 +23,10 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often a request is repeated: several minutes in all, longer than a fail-over takes.
 const ATTEMPTS_MAX: u32 = 60;
+/// Attempts that nobody is told of.
+const ATTEMPTS_SILENT: u32 = 4;
+/// How often somebody is told that the server does not answer.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
 /// In whose name people are registered; everything else is done in the name of those people.
 const IMPORTER: &str = "import";
 /// How long a token signed here is good; one that has run out is replaced.
@@ -78,6 +85,8 @@ pub struct Api {
     addresses: Addresses,
     source: TokenSource,
     token: RwLock<String>,
+    /// When somebody was last told that the server does not answer.
+    told: Mutex<Option<Instant>>,
 }
 
 /// A room as far as an import cares.
@@ -136,9 +145,18 @@ impl Api {
             .timeout(REQUEST_DURATION_MAX)
             .user_agent(concat!("sarangbang-import/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        let api = Self { http, addresses, source, token: RwLock::default() };
+        let api = Self { http, addresses, source, token: RwLock::default(), told: Mutex::default() };
         api.renew_token().await?;
+        api.is_there().await?;
         Ok(api)
+    }
+
+    /// Asks once, so that a wrong address is told at once and not after minutes of patience.
+    async fn is_there(&self) -> Result<()> {
+        let url = format!("{}/health/live", self.addresses.internal);
+        let hint = || format!("nobody answers at {url}; is the server running there? (else set --internal-url and --url)");
+        self.http.get(&url).send().await.and_then(Response::error_for_status).with_context(hint)?;
+        Ok(())
     }
 
     /// Registers a person.
@@ -223,7 +241,7 @@ impl Api {
     async fn until_answered(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, Fault> {
         let mut pause = PAUSE_MIN;
         let mut last = String::new();
-        for _ in 0..ATTEMPTS_MAX {
+        for attempt in 0..ATTEMPTS_MAX {
             let sent = request().bearer_auth(&*self.token.read().await).send().await;
             let mut wait = pause;
             match sent {
@@ -242,10 +260,22 @@ impl Api {
                 Ok(answer) => return Err(refusal(answer).await),
                 Err(error) => last = with_causes(&error),
             }
+            if attempt >= ATTEMPTS_SILENT {
+                self.tell(&last);
+            }
             tokio::time::sleep(wait / 2 + infra::random::jitter(wait / 2)).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
         Err(Fault::GaveUp(last))
+    }
+
+    /// Says what is wrong, now and then: all rooms meet the same trouble.
+    fn tell(&self, trouble: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|at| at.elapsed() >= TELL_INTERVAL) {
+            *told = Some(Instant::now());
+            say::progress(&format!("waiting for the server: {trouble}"));
+        }
     }
 
     async fn renew_token(&self) -> Result<()> {

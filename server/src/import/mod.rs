@@ -70,6 +70,11 @@ fn whereabouts(options: &cli::Import, config: &Config) -> Result<(Addresses, Tok
 
 async fn import(options: &cli::Import, api: Arc<Api>, plans: Vec<Plan>) -> Result<()> {
     let mut report = Report::of(&plans);
+    if options.stop_at_refusal
+        && let Some(first) = report.refused.first()
+    {
+        bail!("{}: {}; nothing was imported", first.line, first.reason);
+    }
     let run = Run { api, counts: Arc::default(), stop: CancellationToken::new(), stop_at_refusal: options.stop_at_refusal };
     let interrupt = run.stop.clone();
     tokio::spawn(async move {
@@ -103,7 +108,10 @@ async fn rooms_and_people(options: &cli::Import, run: &Run, plans: Vec<Plan>, re
         })
         .await?;
         let needed: BTreeMap<_, _> = open.iter().flat_map(Remaining::people).map(|person| (person.id.clone(), person)).collect();
-        let taken = people::register(&run.api, &plan.source, needed.into_values(), REGISTRATIONS_PARALLEL, || {});
+        if !needed.is_empty() {
+            say::progress(&format!("{}: registering {} people", plan.source, needed.len()));
+        }
+        let taken = people::register(&run.api, &plan.source, needed.into_values(), REGISTRATIONS_PARALLEL);
         let taken = taken.await?;
         if options.stop_at_refusal
             && let Some(first) = taken.first()

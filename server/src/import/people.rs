@@ -24,7 +24,6 @@ pub async fn register(
     source: &str,
     people: impl Iterator<Item = Arc<Person>>,
     parallel: usize,
-    done: impl Fn(),
 ) -> Result<Vec<Refused>, Stopped> {
     let permits = Arc::new(Semaphore::new(parallel));
     let mut tasks = JoinSet::new();
@@ -38,23 +37,22 @@ pub async fn register(
             registered.map_err(|fault| Stopped { nick: person.nick.clone(), fault })
         });
         while let Some(ended) = tasks.try_join_next() {
-            collect(ended, &mut taken, &done)?;
+            collect(ended, &mut taken)?;
         }
     }
     while let Some(ended) = tasks.join_next().await {
-        collect(ended, &mut taken, &done)?;
+        collect(ended, &mut taken)?;
     }
     Ok(taken)
 }
 
 type Ended = Result<Result<Option<Refused>, Stopped>, tokio::task::JoinError>;
 
-fn collect(ended: Ended, taken: &mut Vec<Refused>, done: &impl Fn()) -> Result<(), Stopped> {
-    // A task that was aborted or panicked has registered nobody; its lines would be refused and reported one by one.
+fn collect(ended: Ended, taken: &mut Vec<Refused>) -> Result<(), Stopped> {
+    // A task that was aborted has registered nobody, and the import is ending anyway.
     if let Ok(result) = ended {
         taken.extend(result?);
     }
-    done();
     Ok(())
 }
 

@@ -93,6 +93,14 @@ pub struct LineId {
     pub number: u64,
 }
 
+impl LineId {
+    /// For people: the file's name, without folder and compression, and the line.
+    pub fn shown(&self, source: &str) -> String {
+        let ending = if self.file == MEMBERSHIPS { "membership.jsonl" } else { "jsonl" };
+        format!("{source}.{ending}:{}", self.number)
+    }
+}
+
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {

@@ -206,8 +206,8 @@ fn settle(
         (Err(fault), None) if fault.is("room-exists") => {}
         (Err(fault), Some(Act::Leave)) if fault.is("not-a-member") => {}
         (Err(fault @ Fault::Refused { .. }), _) => {
-            let place = step.map_or_else(|| "room".to_owned(), |step| format!("{}:{}", step.line.file, step.line.number));
-            let bad = Refused { line: format!("{} {place}", room.source), reason: format!("{}: {fault}", room.original) };
+            let line = step.map_or_else(|| room.source.to_string(), |step| step.line.shown(&room.source));
+            let bad = Refused { line, reason: format!("{}: {fault}", room.original) };
             if run.stop_at_refusal || step.is_none() {
                 return Err(Stopped::Refused(bad));
             }
