@@ -6,21 +6,22 @@ mod embedded;
 mod import;
 mod scenarios;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-
-use tokio::sync::{Mutex, MutexGuard};
 
 /// What a test has while it runs.
 struct Stage {
     /// An empty folder of its own, which stays afterwards to be looked at.
     folder: PathBuf,
-    _alone: MutexGuard<'static, ()>,
+    _alone: File,
 }
 
-/// Prepares a test. One at a time: each starts up to seven processes and has time limits, and test machines have two cores.
+/// Prepares a test. One at a time, even when the suite runs twice at once: each starts up to seven processes, has time limits and
+/// empties its folder.
 async fn stage(scenario: &str) -> anyhow::Result<Stage> {
-    static STAGE: Mutex<()> = Mutex::const_new(());
-    let alone = STAGE.lock().await;
-    let folder = e2e::system::folder(Path::new(env!("CARGO_TARGET_TMPDIR")), scenario)?;
+    let tests = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let lock = File::create(tests.join("e2e.lock"))?;
+    let alone = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+    let folder = e2e::system::folder(tests, scenario)?;
     Ok(Stage { folder, _alone: alone })
 }
