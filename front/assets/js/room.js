@@ -163,7 +163,9 @@ export class OpenRoom {
 
   /** The outbox learnt what number a message got. The feed brings it too, whichever is first. */
   acknowledged(item, answer) {
+    // Whoever answers has read what they answer to, wherever the window's focus is.
     this.list.read(item.room, answer.number);
+    this.sendRead(item.room, answer.number);
     if (item.room !== this.wanted || !this.room || this.timeline.messages.has(answer.number)) return;
     if (answer.number <= this.room.lastNumber) return;
     this.timeline.upsert({
