@@ -27,6 +27,9 @@ pub enum Fault {
     /// The folder cannot be prepared.
     #[error("the folder of the local state store cannot be prepared: {0}")]
     Folder(#[from] std::io::Error),
+    /// Another process has the folder open.
+    #[error("another process uses the folder of the local state store; each node needs a data folder of its own")]
+    Locked,
     /// A value is not what this program writes.
     #[error("the local state store holds a value that cannot be read under the key {key:?}")]
     Damaged {
@@ -56,11 +59,14 @@ impl StateStore {
     /// # Errors
     /// [`Fault`] when the folder cannot be used at all.
     pub fn open(folder: &Path, log_identity: &str, cache_bytes: u64) -> Result<Self, Fault> {
-        let wanted = format!("{LAYOUT} {log_identity}");
-        let found =
-            Self::open_database(folder, cache_bytes).ok().filter(|database| Self::identity(database).as_deref() == Some(&wanted));
-        if let Some(database) = found {
-            return Ok(Self { database });
+        // A version that knows other events may read what an earlier one could not, so it folds anew.
+        let events = domain::CommandHash::of(domain::wire::EVENT_TYPES.join(" ").as_bytes());
+        let wanted = format!("{LAYOUT} {events} {log_identity}");
+        match Self::open_database(folder, cache_bytes) {
+            Ok(database) if Self::identity(&database).as_deref() == Some(&wanted) => return Ok(Self { database }),
+            // Another process works in the folder: emptying it would pull the ground from under it.
+            Err(Fault::Store(fjall::Error::Locked)) => return Err(Fault::Locked),
+            Ok(_) | Err(_) => {}
         }
         // Not ours, damaged or new: the log has everything, so start from nothing.
         match std::fs::remove_dir_all(folder) {
@@ -193,5 +199,15 @@ mod tests {
         let store = StateStore::open(folder.path(), "log-b", 1 << 20).unwrap().partition(PARTITION).unwrap();
         assert_eq!(store.position().unwrap(), Position::default());
         assert_eq!(store.get(b"a1").unwrap(), None);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = StateStore::open(folder.path(), "log-a", 1 << 20).unwrap();
+        let rows = store.partition(PARTITION).unwrap();
+        rows.commit([(b"a1".to_vec(), Some(b"x".to_vec()))], Position::default()).unwrap();
+        assert!(matches!(StateStore::open(folder.path(), "log-a", 1 << 20), Err(Fault::Locked)));
+        assert_eq!(rows.get(b"a1").unwrap(), Some(b"x".to_vec()));
     }
 }

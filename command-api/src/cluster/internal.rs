@@ -44,7 +44,9 @@ pub fn router(cluster: Arc<Cluster>, verifier: Arc<Verifier>) -> Router {
 async fn ask(State(internal): State<Internal>, Authenticated(caller): Authenticated, Json(asked): Json<Asked>) -> Response {
     let Ok(partition) = asked.partition.parse::<PartitionId>() else { return StatusCode::BAD_REQUEST.into_response() };
     if let Question::Execute(command) = &asked.question
-        && (command.authorise(&caller.user, caller.scope).is_err() || internal.cluster.partition_of(&command.stream) != partition)
+        && (command.authorise(&caller.user, caller.scope).is_err()
+            || internal.cluster.partition_of(&command.stream) != partition
+            || command.body.canonical_hash(&command.stream) != command.hash)
     {
         return denied(Fault::NotAllowed);
     }

@@ -18,12 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::StartFault;
 use super::routing::{OwnerHint, Routing};
-use crate::partition::{Environment, PartitionOwner, Role};
+use crate::partition::{Environment, Handle, PartitionOwner, Role};
 
 /// How long an invitation to take over counts, if the assignment does not follow.
 const INVITATION: Duration = Duration::from_secs(30);
-/// Invitations that may wait to be read.
-const INVITATIONS_MAX: usize = 1_024;
+/// News that may wait to be read.
+const NEWS_MAX: usize = 1_024;
+/// The pause before an owner task that ended by itself is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// The pause before the other nodes are told again who owns a partition, after that failed.
+const PUBLISH_AGAIN: Duration = Duration::from_secs(1);
 /// How many hints are read at a time.
 const HINTS_BATCH_MAX: usize = 256;
 /// How long one read of the hints waits.
@@ -48,6 +52,16 @@ struct Shared {
     runs: AtomicU64,
 }
 
+/// What changes the partitions of a node, besides the assignment.
+enum News {
+    /// Another node that is leaving names this one as its successor.
+    Invited(PartitionId),
+    /// Another node owns the partition: an invitation to it is over.
+    TakenByAnother(PartitionId),
+    /// The owner task of the partition ended by itself, or could not start.
+    Ended(PartitionId),
+}
+
 /// A partition owner of this node.
 struct Running {
     stop: CancellationToken,
@@ -67,12 +81,12 @@ impl Manager {
         let assignment = environment.log.assignment(group).await?;
         let shared = Arc::new(Shared { environment, store, routing, assignment, runs: AtomicU64::new(0) });
         let stop = CancellationToken::new();
-        let (invite, invitations) = mpsc::channel(INVITATIONS_MAX);
+        let (news, newspaper) = mpsc::channel(NEWS_MAX);
         for partition in 0..shared.environment.log.partitions(Topic::Owners).get() {
             let topic_partition = TopicPartition { topic: Topic::Owners, partition };
-            tokio::spawn(Arc::clone(&shared).follow_hints(topic_partition, invite.clone(), stop.clone()));
+            tokio::spawn(Arc::clone(&shared).follow_hints(topic_partition, news.clone(), stop.clone()));
         }
-        let task = tokio::spawn(Arc::clone(&shared).manage(invitations, stop.clone()));
+        let task = tokio::spawn(Arc::clone(&shared).manage(news, newspaper, stop.clone()));
         Ok(Self { shared, stop, task: Mutex::new(Some(task)) })
     }
 
@@ -89,7 +103,7 @@ impl Manager {
 }
 
 impl Shared {
-    async fn manage(self: Arc<Self>, mut invitations: mpsc::Receiver<PartitionId>, stop: CancellationToken) {
+    async fn manage(self: Arc<Self>, news: mpsc::Sender<News>, mut newspaper: mpsc::Receiver<News>, stop: CancellationToken) {
         let mut assigned = self.assignment.watch();
         let mut invited: HashMap<PartitionId, Instant> = HashMap::new();
         let mut running: HashMap<PartitionId, Running> = HashMap::new();
@@ -98,7 +112,7 @@ impl Shared {
             self.stop_unwanted(&mut running, &wanted).await;
             for partition in wanted {
                 if !running.contains_key(&partition)
-                    && let Some(started) = self.start_owner(partition)
+                    && let Some(started) = self.start_owner(partition, &news)
                 {
                     running.insert(partition, started);
                 }
@@ -107,7 +121,13 @@ impl Shared {
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = assigned.changed() => if changed.is_err() { break },
-                Some(partition) = invitations.recv() => { invited.insert(partition, Instant::now() + INVITATION); }
+                Some(news) = newspaper.recv() => match news {
+                    News::Invited(partition) => { invited.insert(partition, Instant::now() + INVITATION); }
+                    News::TakenByAnother(partition) => { invited.remove(&partition); }
+                    News::Ended(partition) => if let Some(ended) = running.remove(&partition) {
+                        self.stop_owner(partition, ended).await;
+                    }
+                },
                 () = sleep_until(expiry) => {}
             }
         }
@@ -119,7 +139,7 @@ impl Shared {
         join_all(stopped.into_iter().map(|(partition, running)| self.stop_owner(partition, running))).await;
     }
 
-    fn start_owner(self: &Arc<Self>, partition: PartitionId) -> Option<Running> {
+    fn start_owner(self: &Arc<Self>, partition: PartitionId, news: &mpsc::Sender<News>) -> Option<Running> {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let started = self
             .store
@@ -128,36 +148,58 @@ impl Shared {
         let (owner, role) = match started {
             Ok(started) => started,
             Err(error) => {
-                tracing::error!(%partition, %error, "the local state of a partition cannot be opened; it is not served here");
+                tracing::error!(%partition, %error, "the local state of a partition cannot be opened; trying again");
+                tokio::spawn(tell_ended(partition, news.clone()));
                 return None;
             }
         };
         let (handle, requests) = PartitionOwner::queue(self.environment.limits);
         let stop = CancellationToken::new();
         self.routing.set_here(partition, handle.clone(), Role::Following);
-        let publisher = {
-            let (shared, mut role) = (Arc::clone(self), role.clone());
-            tokio::spawn(async move {
-                while role.changed().await.is_ok() {
+        let publisher = tokio::spawn(Arc::clone(self).follow_role(partition, handle, role.clone()));
+        let (stopped, news) = (stop.clone(), news.clone());
+        let task = tokio::spawn(async move {
+            if let Err(error) = tokio::spawn(owner.run(requests, stopped.clone())).await {
+                tracing::error!(%partition, %error, "a partition owner ended abnormally");
+            }
+            if !stopped.is_cancelled() {
+                tell_ended(partition, news).await;
+            }
+        });
+        Some(Running { stop, role, task, publisher })
+    }
+
+    /// Keeps the routing true to the owner's role at once, and tells the other nodes until they know.
+    async fn follow_role(self: Arc<Self>, partition: PartitionId, handle: Handle, mut role: watch::Receiver<Role>) {
+        let mut untold = None;
+        loop {
+            let tell = async {
+                match untold {
+                    Some(epoch) => self.publish(partition, epoch, None).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = role.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
                     let now = *role.borrow_and_update();
-                    shared.routing.set_here(partition, handle.clone(), now);
+                    self.routing.set_here(partition, handle.clone(), now);
+                    untold = None;
                     if let Role::Owner(epoch) = now {
-                        metrics::gauge!("sarangbang_partition_epoch", "partition" => partition.to_string())
-                            .set(epoch_gauge(epoch));
-                        shared.publish(partition, epoch, None).await;
+                        metrics::gauge!("sarangbang_partition_epoch", "partition" => partition.to_string()).set(epoch_gauge(epoch));
+                        untold = Some(epoch);
                     }
                 }
-            })
-        };
-        let task = tokio::spawn(owner.run(requests, stop.clone()));
-        Some(Running { stop, role, task, publisher })
+                told = tell => if told { untold = None } else { tokio::time::sleep(PUBLISH_AGAIN).await },
+            }
+        }
     }
 
     async fn stop_owner(&self, partition: PartitionId, running: Running) {
         running.stop.cancel();
-        if let Err(error) = running.task.await {
-            tracing::error!(%partition, %error, "a partition owner ended abnormally");
-        }
+        drop(running.task.await);
         // Its role sender is gone with the task, so the publisher ends by itself; waiting keeps the routing in order.
         drop(running.publisher.await);
         self.routing.remove_here(partition);
@@ -179,8 +221,8 @@ impl Shared {
         join_all(handed).await;
     }
 
-    /// Tells the other nodes, best effort: whoever misses it learns by asking.
-    async fn publish(&self, partition: PartitionId, epoch: domain::Epoch, successor: Option<String>) {
+    /// Tells the other nodes; says whether it worked.
+    async fn publish(&self, partition: PartitionId, epoch: domain::Epoch, successor: Option<String>) -> bool {
         let environment = &self.environment;
         let hint = OwnerHint { node: environment.node.clone(), url: environment.url.clone(), epoch, successor };
         let key = partition.to_string();
@@ -192,14 +234,15 @@ impl Shared {
             Err(error) => Ok(Err(error)),
         };
         match appended {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => tracing::warn!(%partition, %error, "the other nodes could not be told who owns a partition"),
             Err(_) => tracing::warn!(%partition, "telling the other nodes who owns a partition took too long"),
         }
+        false
     }
 
     /// Follows the hints of other nodes. An invitation counts only when it is new: an old one has long been taken or refused.
-    async fn follow_hints(self: Arc<Self>, of: TopicPartition, invite: mpsc::Sender<PartitionId>, stop: CancellationToken) {
+    async fn follow_hints(self: Arc<Self>, of: TopicPartition, news: mpsc::Sender<News>, stop: CancellationToken) {
         let mut next_offset = 0;
         let mut news_from = None;
         while !stop.is_cancelled() {
@@ -219,24 +262,29 @@ impl Shared {
                     () = stop.cancelled() => return,
                     read = Tail::next(tail.as_mut(), HINTS_BATCH_MAX, HINTS_WAIT_MAX) => read,
                 };
-                let Ok(records) = read else { break };
+                let Ok(records) = read else {
+                    tokio::time::sleep(HINTS_RETRY).await;
+                    break;
+                };
                 for stored in records {
                     next_offset = stored.offset + 1;
-                    self.take_hint(&stored.record, stored.offset >= news_from, &invite);
+                    self.take_hint(&stored.record, stored.offset >= news_from, &news);
                 }
             }
         }
     }
 
-    fn take_hint(&self, record: &Record, new: bool, invite: &mpsc::Sender<PartitionId>) {
+    fn take_hint(&self, record: &Record, new: bool, news: &mpsc::Sender<News>) {
         let partition = std::str::from_utf8(&record.key).ok().and_then(|key| key.parse::<PartitionId>().ok());
         let (Some(partition), Ok(hint)) = (partition, serde_json::from_slice::<OwnerHint>(&record.value)) else {
             tracing::warn!("a record of the owners topic cannot be read; it is only a hint");
             return;
         };
+        // News that finds no place only delays the take-over, or its end, until the group's assignment says the same.
         if new && hint.successor.as_deref() == Some(&self.environment.node) {
-            // A full queue only delays the take-over until the group's assignment says the same.
-            let _ = invite.try_send(partition);
+            let _ = news.try_send(News::Invited(partition));
+        } else if new && hint.node != self.environment.node {
+            let _ = news.try_send(News::TakenByAnother(partition));
         }
         self.routing.set_hint(partition, hint);
     }
@@ -247,6 +295,13 @@ fn wanted(assigned: &BTreeSet<PartitionId>, invited: &mut HashMap<PartitionId, I
     let now = Instant::now();
     invited.retain(|partition, until| *until > now && !assigned.contains(partition));
     assigned.iter().chain(invited.keys()).copied().collect()
+}
+
+/// Lets the manager start the partition's owner again, after a pause.
+async fn tell_ended(partition: PartitionId, news: mpsc::Sender<News>) {
+    tokio::time::sleep(RESTART_PAUSE).await;
+    // Without a receiver the node is stopping.
+    let _ = news.send(News::Ended(partition)).await;
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -37,6 +37,8 @@ use crate::partition::{CoolCache, Environment, Limits, ProducerPool};
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 /// The longest pause before an owner is asked again.
 const ASK_AGAIN_MAX: Duration = Duration::from_millis(250);
+/// How long a connection to another node may take: a machine that is off does not even refuse.
+const CONNECT_MAX: Duration = Duration::from_secs(1);
 /// People remembered as active.
 const ACTIVE_USERS_MAX: u64 = 100_000;
 
@@ -131,7 +133,8 @@ impl Cluster {
         };
         let routing = Arc::new(Routing::new(options.node.clone()));
         let manager = Manager::start(environment, store, Arc::clone(&routing), &options.group).await?;
-        let client = reqwest::Client::builder().tcp_nodelay(true).timeout(options.command_timeout).build()?;
+        let client =
+            reqwest::Client::builder().tcp_nodelay(true).connect_timeout(CONNECT_MAX).timeout(options.command_timeout).build()?;
         let active_users = moka::sync::Cache::builder().max_capacity(ACTIVE_USERS_MAX).time_to_live(FACTS_AGE_MAX).build();
         Ok(Arc::new(Self { log, routing, manager, client, command_timeout: options.command_timeout, active_users }))
     }

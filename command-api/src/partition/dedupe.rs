@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::rows;
 
 /// At most so many outcomes are forgotten at a time, so that no commit becomes long.
-const FORGET_ROWS_MAX: usize = 512;
+const FORGET_ROWS_MAX: usize = 8_192;
 
 /// A command as its actor names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -91,6 +91,12 @@ impl CommandKey {
         let begin = now.saturating_add_millis(window_ms.saturating_neg()).as_millis();
         self.id.made_at_ms().is_some_and(|made| i64::try_from(made).unwrap_or(i64::MAX) < begin)
     }
+}
+
+/// Whether something decided at `time` is still remembered at `now`.
+pub fn within(time: Timestamp, window: Duration, now: Timestamp) -> bool {
+    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    time >= now.saturating_add_millis(window_ms.saturating_neg())
 }
 
 /// The rows to remove because their window is over.

@@ -95,6 +95,8 @@ pub(crate) struct PartitionOwner {
     /// When to claim next; nothing while a claim is under way or the epoch is owned.
     claim_at: Option<Instant>,
     claims_failed: u32,
+    /// Since when the current epoch is owned.
+    owning_since: Option<Instant>,
     /// The end of the log when its tail was opened: the first claim waits until the fold has come there.
     catch_up_to: Option<u64>,
     time: Timestamp,
@@ -130,6 +132,7 @@ impl PartitionOwner {
             due: Vec::new(),
             claim_at: None,
             claims_failed: 0,
+            owning_since: None,
             catch_up_to: Some(0),
             time: Timestamp::default(),
             forget_at: Instant::now(),
@@ -161,7 +164,7 @@ impl PartitionOwner {
             let folded = tokio::select! {
                 () = stop.cancelled() => break,
                 records = Tail::next(reader.as_mut(), FOLD_RECORDS_MAX, FOLD_WAIT_MAX) => self.fold(records),
-                Some(appended) = self.appending.next() => { self.appended(appended); Ok(()) }
+                Some(appended) = self.appending.next() => { self.all_appended(appended); Ok(()) }
                 () = self.slot.replaced() => { self.session_ended(); Ok(()) }
                 () = wait_until(claim_at) => { self.claim(); Ok(()) }
                 Some(request) = requests.recv(), if may_take => self.serve(request, &mut requests),
@@ -171,8 +174,7 @@ impl PartitionOwner {
                 Err(Broken::Tail) => tail = None,
                 Err(Broken::Store(error)) => {
                     tracing::error!(partition = %self.partition, %error, "the local state store failed; it is folded anew from the log");
-                    self.start_over();
-                    tail = None;
+                    return self.give_up();
                 }
             }
         }
@@ -196,7 +198,8 @@ impl PartitionOwner {
                 }
                 Err(LogFault::Misconfigured(reason)) if self.next_offset > 0 => {
                     tracing::warn!(partition = %self.partition, reason, "the local state is ahead of the log; it is folded anew");
-                    self.start_over();
+                    self.give_up();
+                    return None;
                 }
                 Err(error) => {
                     tracing::warn!(partition = %self.partition, %error, "the log cannot be read; trying again");

@@ -88,14 +88,6 @@ impl Pending {
         !self.unwitnessed.is_empty()
     }
 
-    /// Lets `answer` wait for what is in flight now; gives it at once when nothing is.
-    pub fn after_in_flight(&mut self, answer: Answer) {
-        match self.queue.back_mut() {
-            Some(last) => last.answers.push(answer),
-            None => answer.give(),
-        }
-    }
-
     /// The record in flight at `sequence`, which is effective now. Sequences are effective in order.
     pub fn confirmed(&mut self, sequence: Sequence) -> Option<InFlight> {
         let record = self.queue.pop_front_if(|record| record.sequence == sequence)?;

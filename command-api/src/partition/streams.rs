@@ -67,11 +67,18 @@ pub struct CoolCache(moka::sync::Cache<(u64, StreamId), Arc<Mutex<Option<State>>
 impl CoolCache {
     /// A cache of about `bytes_max` bytes.
     pub fn new(bytes_max: u64) -> Self {
+        // Entries are taken out and put back, never just read: only recency says anything here.
         let weigh = |_: &(u64, StreamId), state: &Arc<Mutex<Option<State>>>| {
             let state = state.lock().unwrap_or_else(PoisonError::into_inner);
             u32::try_from(state.as_ref().map_or(0, State::size_bytes)).unwrap_or(u32::MAX)
         };
-        Self(moka::sync::Cache::builder().max_capacity(bytes_max).weigher(weigh).build())
+        Self(
+            moka::sync::Cache::builder()
+                .max_capacity(bytes_max)
+                .eviction_policy(moka::policy::EvictionPolicy::lru())
+                .weigher(weigh)
+                .build(),
+        )
     }
 
     fn take(&self, key: &(u64, StreamId)) -> Option<State> {

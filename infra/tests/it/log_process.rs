@@ -177,7 +177,7 @@ impl Running {
     /// Sends it a signal: `STOP`, `CONT`.
     async fn signal(&self, name: &str) {
         let id = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args([format!("-{name}"), id]).status().await.unwrap().success());
+        assert!(Command::new("sh").args(["-c", &format!("kill -s {name} {id}")]).status().await.unwrap().success());
     }
 }
 

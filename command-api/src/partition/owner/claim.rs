@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use domain::wire::{Claim, Record};
+use futures_util::{FutureExt, StreamExt};
 use infra::log::Fault as LogFault;
 use infra::random;
 use tokio::time::Instant;
 
-use super::super::ownership::Ownership;
 use super::{PartitionOwner, Role};
 use crate::bus::Fault;
 
 /// The first back-off after a lost or superseded claim; it doubles with each, and is drawn at random below that.
 const CLAIM_BACKOFF: Duration = Duration::from_millis(250);
+/// Who owned for so long was no party to a quarrel: the back-off starts anew.
+const SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// The longest back-off.
 const CLAIM_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -28,11 +30,22 @@ impl PartitionOwner {
         let record = Record::of_claim(self.partition, epoch, &claim, self.environment.clock.now());
         match self.session.producer().append(self.to(), record) {
             Ok(appending) => self.appending.push(appending),
+            Err(LogFault::QueueFull) => {
+                // Nothing was sent, and the session is sound: others are using it.
+                self.ownership.abandon_claim();
+                self.claim_later();
+            }
             Err(error) => self.append_failed(&error),
         }
     }
 
     pub(super) fn claim_later(&mut self) {
+        if self.catch_up_to.is_some() {
+            return; // The first claim comes with the end of the catching-up.
+        }
+        if self.owning_since.take().is_some_and(|since| since.elapsed() >= SETTLED_AFTER) {
+            self.claims_failed = 0;
+        }
         let longest = CLAIM_BACKOFF.saturating_mul(2_u32.saturating_pow(self.claims_failed.min(16))).min(CLAIM_BACKOFF_MAX);
         self.claims_failed = self.claims_failed.saturating_add(1);
         self.claim_at = Some(Instant::now() + random::jitter(longest));
@@ -53,7 +66,15 @@ impl PartitionOwner {
         self.epoch_ended();
     }
 
-    pub(super) fn appended(&mut self, appended: Result<Option<u64>, LogFault>) {
+    /// Takes every report that is there: a group commit confirms hundreds at once, and each turn of the loop costs more than this.
+    pub(super) fn all_appended(&mut self, first: Result<Option<u64>, LogFault>) {
+        self.appended(first);
+        while let Some(Some(appended)) = self.appending.next().now_or_never() {
+            self.appended(appended);
+        }
+    }
+
+    fn appended(&mut self, appended: Result<Option<u64>, LogFault>) {
         // A success proves durability, not effect: only the fold acknowledges.
         if let Err(error) = appended {
             self.append_failed(&error);
@@ -70,19 +91,15 @@ impl PartitionOwner {
         }
     }
 
-    /// The local store cannot be trusted: folds the log from its beginning.
-    pub(super) fn start_over(&mut self) {
+    /// The local store cannot be trusted: empties it and answers whoever waits. The task ends with this; the next one, which the
+    /// manager starts, folds the log from its beginning.
+    pub(super) fn give_up(&mut self) {
+        self.role.send_replace(Role::Following);
         self.pending.settle(&Fault::OutcomeUnknown);
         self.due.drain(..).for_each(|answer| answer.fail(Fault::OutcomeUnknown));
-        self.streams.forget_decided();
-        self.changed.clear();
         if let Err(error) = self.store.clear() {
-            tracing::error!(partition = %self.partition, %error, "the local state store cannot be cleared");
+            // What is there is still one consistent state of the log, as each commit is.
+            tracing::error!(partition = %self.partition, %error, "the local state store cannot be emptied");
         }
-        self.ownership = Ownership::following(domain::Cursor::default());
-        self.next_offset = 0;
-        self.catch_up_to = Some(0);
-        self.claim_at = None;
-        self.role.send_replace(Role::Following);
     }
 }

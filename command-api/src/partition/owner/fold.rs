@@ -60,7 +60,7 @@ impl PartitionOwner {
             }
             Observation::ClaimWon => {
                 self.settle()?;
-                self.claims_failed = 0;
+                self.owning_since = Some(Instant::now());
                 self.claim_at = None;
                 if let Some((epoch, sequence)) = self.ownership.next() {
                     tracing::info!(partition = %self.partition, epoch, sequence, "owning the partition");
@@ -106,8 +106,11 @@ impl PartitionOwner {
         }
         let changed = self.streams.apply(stream, event, metadata.stream_version, metadata.sequence)?;
         self.changed.extend(changed);
-        let executed = Executed::of(metadata, message_number(event));
-        self.changed.extend(CommandKey::new(&metadata.actor, metadata.command_id).rows(&executed));
+        // A replay of old history need not remember what no repeat can ask for any more.
+        if dedupe::within(metadata.time, self.environment.limits.idempotency_window, self.environment.clock.now()) {
+            let executed = Executed::of(metadata, message_number(event));
+            self.changed.extend(CommandKey::new(&metadata.actor, metadata.command_id).rows(&executed));
+        }
         Ok(())
     }
 

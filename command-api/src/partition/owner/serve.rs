@@ -10,6 +10,7 @@ use super::super::Request;
 use super::super::decision::{self, Moment, Verdict, message_number};
 use super::super::dedupe::{CommandKey, Executed};
 use super::super::pending::{Answer, InFlight};
+use super::super::rows;
 use super::{Broken, PartitionOwner};
 use crate::bus::{Fault, Outcome};
 
@@ -66,16 +67,19 @@ impl PartitionOwner {
             Request::ActiveUsers { users, reply } => {
                 let mut active = Vec::new();
                 for user in users {
+                    if rows::is_unreadable(&self.store, &StreamId::User(user.clone()))? {
+                        continue;
+                    }
                     let state = self.streams.state(&StreamId::User(user.clone()), next.saturating_sub(1))?;
                     if state.is_active_user() {
                         active.push(user);
                     }
                 }
-                self.pending.after_in_flight(Answer::new(reply, Ok(active)));
+                self.pending.witness(Answer::new(reply, Ok(active)));
             }
             Request::Standing { room, user, reply } => {
                 let standing = self.streams.state(&StreamId::Room(room), next.saturating_sub(1))?.standing(&user);
-                self.pending.after_in_flight(Answer::new(reply, Ok(standing)));
+                self.pending.witness(Answer::new(reply, Ok(standing)));
             }
         }
         Ok(())
@@ -134,11 +138,10 @@ impl PartitionOwner {
                 self.ownership.drawn();
                 self.pending.push(InFlight { sequence, rows: Vec::new(), command: None, answers: Vec::new() });
             }
+            Err(LogFault::QueueFull) => self.pending.settle_unwitnessed(&Fault::Busy),
             Err(error) => {
                 self.pending.settle_unwitnessed(&Fault::NoOwner(self.partition));
-                if !matches!(error, LogFault::QueueFull) {
-                    self.append_failed(&error);
-                }
+                self.append_failed(&error);
             }
         }
     }
