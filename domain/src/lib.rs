@@ -8,7 +8,8 @@
 //! * [`acceptance`]: the one rule that says which records of a partition count;
 //! * [`upcast`]: old forms of events become current when they are read;
 //! * [`partitioning`]: which partition a stream lives in;
-//! * [`mentions`]: whom a text may mention.
+//! * [`mentions`]: whom a text may mention;
+//! * [`saga`]: what services say to each other over the topic `sagas.v1`, and how a step of a saga is taken.
 //!
 //! # How to add an event
 //!
@@ -30,6 +31,7 @@ pub mod ids;
 pub mod mentions;
 pub mod partitioning;
 pub mod room;
+pub mod saga;
 pub mod text;
 pub mod time;
 pub mod upcast;

@@ -96,10 +96,14 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    fn bad_body(event_type: &str, error: &serde_json::Error) -> Self {
+    pub(crate) fn bad_body(event_type: &str, error: &serde_json::Error) -> Self {
         // The category and place only: a message of serde quotes the text, which is personal.
         let reason = format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column());
         Self::BadBody { event_type: event_type.to_owned(), reason }
+    }
+
+    pub(crate) fn unknown_type(event_type: &str) -> Self {
+        Self::UnknownType(event_type.chars().take(TYPE_CHARACTERS_SHOWN_MAX).collect())
     }
 }
 
@@ -233,11 +237,11 @@ impl Record {
         Ok(Envelope { stream, metadata, event })
     }
 
-    fn parsed<T: FromStr>(&self, name: &'static str) -> Result<T, DecodeError> {
+    pub(crate) fn parsed<T: FromStr>(&self, name: &'static str) -> Result<T, DecodeError> {
         self.header(name).ok_or(DecodeError::MissingHeader(name))?.parse().map_err(|_| DecodeError::BadHeader(name))
     }
 
-    fn push_common(&mut self, id: Uuid, event_type: &str, time: crate::Timestamp, subject: &dyn Display) {
+    pub(crate) fn push_common(&mut self, id: Uuid, event_type: &str, time: crate::Timestamp, subject: &dyn Display) {
         self.push("ce_id", id);
         self.push("ce_source", SOURCE);
         self.push("ce_specversion", "1.0");
@@ -247,7 +251,7 @@ impl Record {
         self.push("content-type", "application/json");
     }
 
-    fn push(&mut self, name: &'static str, value: impl Display) {
+    pub(crate) fn push(&mut self, name: &'static str, value: impl Display) {
         self.headers.push((Cow::Borrowed(name), value.to_string().into_bytes()));
     }
 }
@@ -270,8 +274,7 @@ impl Event {
             }
             old = next(next_type, &next_body)?;
         }
-        let shown = event_type.chars().take(TYPE_CHARACTERS_SHOWN_MAX).collect();
-        Err(DecodeError::UnknownType(shown))
+        Err(DecodeError::unknown_type(event_type))
     }
 
     /// Whether events of this kind belong to streams of the kind of `stream`.
@@ -288,7 +291,7 @@ pub fn event_id(partition: PartitionId, epoch: Epoch, sequence: Sequence) -> Uui
 }
 
 /// Our own types always serialise: their maps have string keys and no serialiser of theirs fails.
-fn to_json(value: &impl Serialize) -> Vec<u8> {
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 

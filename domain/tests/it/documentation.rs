@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use domain::saga::MESSAGE_TYPES;
 use domain::wire::{BARRIER, CLAIMED, EVENT_TYPES};
 use serde_json::Value;
 
-use crate::samples;
+use crate::{sagas, samples};
+
+/// What stands before the type names of messages between services.
+const SAGA: &str = "sarangbang.saga.";
 
 /// The rows of the table: type, payload fields, who may cause it.
 fn rows() -> Vec<(String, BTreeSet<String>, String)> {
@@ -39,8 +43,22 @@ fn fields(body: &Value, path: &str, into: &mut BTreeSet<String>) {
 }
 
 #[test]
+fn every_message_of_a_saga_is_documented_with_its_fields_and_who_says_it() {
+    let (rows, messages) = (rows(), sagas::samples());
+    let rows: Vec<_> = rows.iter().filter(|(name, ..)| name.starts_with(SAGA)).collect();
+    assert!(rows.iter().map(|(name, ..)| name.as_str()).eq(MESSAGE_TYPES.iter().copied()), "in the order of MESSAGE_TYPES");
+    for ((name, documented, who), message) in rows.into_iter().zip(messages) {
+        let mut written = BTreeSet::new();
+        fields(&serde_json::from_slice(&message.to_record().value).unwrap(), "", &mut written);
+        assert_eq!(documented, &written, "the payload of {name} in docs/events.md");
+        assert!(!who.trim().is_empty(), "{name}: who says it?");
+    }
+}
+
+#[test]
 fn every_event_is_documented_with_its_fields_and_who_may_cause_it() {
-    let rows = rows();
+    let mut rows = rows();
+    rows.retain(|(name, ..)| !name.starts_with(SAGA));
     let documented: Vec<&str> = rows.iter().map(|(name, ..)| name.as_str()).collect();
     let written: Vec<&str> = [CLAIMED, BARRIER].into_iter().chain(EVENT_TYPES.iter().copied()).collect();
     assert_eq!(documented, written, "the rows of docs/events.md, in the order of EVENT_TYPES");

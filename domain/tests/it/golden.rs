@@ -29,7 +29,7 @@ pub fn written(record: &Record) -> String {
 }
 
 /// The record that a golden file holds.
-fn read(text: &str) -> Record {
+pub fn read(text: &str) -> Record {
     let whole: serde_json::Value = serde_json::from_str(text).expect("a golden file is JSON");
     let key = whole["key"].as_str().unwrap().as_bytes().to_vec();
     let headers = text.lines().filter_map(|line| line.strip_prefix("    \"")).map(|line| {

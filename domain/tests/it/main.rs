@@ -17,6 +17,8 @@ mod room_properties;
 #[cfg(test)]
 mod room_specs;
 #[cfg(test)]
+mod sagas;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod scene;

@@ -1,5 +1,6 @@
 //! The AsyncAPI document: the topics with their events, and the live feed with its frames. Made from the code's own tables.
 
+use domain::saga::MESSAGE_TYPES;
 use domain::wire::{BARRIER, CLAIMED, EVENT_TYPES};
 use infra::log::Topic;
 use query_api::ws::FRAMES;
@@ -66,8 +67,19 @@ fn records_of(topic: Topic) -> Vec<(String, Value)> {
     match topic {
         Topic::Users => of("sarangbang.user.").chain(of("sarangbang.relation.")).chain(owned.iter().map(event)).collect(),
         Topic::Rooms => of("sarangbang.room.").chain(owned.iter().map(event)).collect(),
+        Topic::Sagas => MESSAGE_TYPES.iter().map(|name| ((*name).to_owned(), saga_message(name))).collect(),
         _ => vec![(topic.base_name().to_owned(), record_message(topic))],
     }
+}
+
+/// What services say to each other about a saga. Its headers are those of events without the owner's.
+fn saga_message(name: &str) -> Value {
+    json!({
+        "name": name,
+        "contentType": "application/json",
+        "payload": {"type": "object", "description": "see docs/events.md, Sagas; `ce_id` tells a second copy"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "the saga's id, also in ce_subject and ce_correlationid"}}},
+    })
 }
 
 fn event_message(name: &str) -> Value {
@@ -193,6 +205,8 @@ mod tests {
             let channels = document["channels"].as_object().unwrap().values();
             assert!(channels.filter(|channel| channel["messages"].get(name).is_some()).count() >= 1, "{name} is in no topic");
         }
+        let sagas = document["channels"]["sagasV1"]["messages"].as_object().unwrap();
+        assert!(MESSAGE_TYPES.iter().all(|name| sagas.contains_key(*name)) && sagas.len() == MESSAGE_TYPES.len());
         for topic in Topic::ALL {
             let address = format!("sarangbang.{}", topic.base_name());
             assert_eq!(document["channels"][topic_key(topic)]["address"], address.as_str());
