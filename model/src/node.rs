@@ -130,7 +130,7 @@ impl Node {
         match observation {
             Observation::Effective(_) | Observation::Forged => return self.effective(record, ask),
             Observation::ClaimWon => self.settle(),
-            Observation::Superseded => {
+            Observation::Superseded { .. } => {
                 self.settle();
                 self.retired |= mutant == Some(Mutant::StepDownForGood) && matches!(before.phase(), Phase::Owning { .. });
             }

@@ -10,7 +10,7 @@ use domain::{Command, Decision, Epoch, Refusal, Sequence, StreamId, Timestamp, r
 use infra::state_store::{self, PartitionStore};
 
 use super::dedupe::{CommandKey, Executed};
-use super::pending::Pending;
+use super::owner::Pending;
 use super::rows;
 use super::streams::{State, Streams};
 use crate::bus::Fault;
@@ -53,11 +53,7 @@ pub fn decide(
     store: &PartitionStore,
 ) -> Result<Verdict, state_store::Fault> {
     let key = CommandKey::new(&command.actor, command.id);
-    let known = match pending.executed(&key) {
-        Some(in_flight) => Some(in_flight),
-        None => key.find(store)?,
-    };
-    if let Some(executed) = known {
+    if let Some(executed) = pending.known(&key, || key.find(store))? {
         let same = executed.same_request(command.hash);
         return Ok(if same { Verdict::Repeat(executed) } else { Verdict::Refused(Fault::KeyReused) });
     }

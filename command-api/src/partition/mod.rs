@@ -3,7 +3,8 @@
 //! * [`ownership`]: who may write, as a pure state machine over the log's acceptance rule;
 //! * [`owner`]: the task that folds the partition, claims it, and runs the pipeline;
 //! * [`decision`]: one command against the decided state: pure but for the look-ups;
-//! * [`pending`]: what was handed to the log and waits to be effective, with the answers that wait for it;
+//! * [`pending`]: what was handed to the log and waits to be effective, with the answers that wait for it, pure as well;
+//! * [`answer`]: such an answer;
 //! * [`streams`], [`dedupe`], [`rows`]: the folded state;
 //! * [`pool`]: producer sessions.
 //!
@@ -11,11 +12,12 @@
 //! of the log has accepted it. An answer without an event (a refusal, a repeat) waits for the next own record to be effective: a
 //! barrier, when no event follows.
 
+mod answer;
 mod decision;
 mod dedupe;
 mod owner;
 pub mod ownership;
-mod pending;
+pub mod pending;
 mod pool;
 mod rows;
 mod streams;

@@ -16,16 +16,17 @@ use futures_util::stream::FuturesUnordered;
 use infra::clock::Clock;
 use infra::log::{Appending, Fault as LogFault, Log, Tail, TopicPartition};
 use infra::random;
-use infra::state_store::{self, PartitionStore};
+use infra::state_store::{self, PartitionStore, Row};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::Answer;
+use super::dedupe::{CommandKey, Executed};
 use super::ownership::{Ownership, Phase};
-use super::pending::{Answer, Pending};
 use super::pool::{Session, Slot};
 use super::streams::{CoolCache, Streams};
-use super::{Handle, ProducerPool, Request};
+use super::{Handle, ProducerPool, Request, pending};
 use crate::bus::Fault;
 
 /// At most so many records are folded into one commit of the local store.
@@ -67,6 +68,9 @@ pub(crate) struct Environment {
     pub limits: Limits,
 }
 
+/// What is in flight in a partition.
+pub(super) type Pending = pending::Pending<CommandKey, Executed, Vec<Row>, Answer>;
+
 /// How the node stands to the partition, for routing and readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -90,8 +94,6 @@ pub(crate) struct PartitionOwner {
     appending: FuturesUnordered<Appending>,
     /// Rows of effective events that the store does not have yet; a later row for a key replaces an earlier one.
     changed: HashMap<Vec<u8>, Option<Vec<u8>>>,
-    /// Answers whose records are effective; given after the commit of the batch.
-    due: Vec<Answer>,
     /// When to claim next; nothing while a claim is under way or the epoch is owned.
     claim_at: Option<Instant>,
     claims_failed: u32,
@@ -129,7 +131,6 @@ impl PartitionOwner {
             pending: Pending::default(),
             appending: FuturesUnordered::new(),
             changed: HashMap::new(),
-            due: Vec::new(),
             claim_at: None,
             claims_failed: 0,
             owning_since: None,

@@ -40,7 +40,10 @@ pub enum Observation {
     /// This node's claim came too late.
     ClaimLost,
     /// Somebody else's claim is effective: what this node had in flight and is not effective yet never will be.
-    Superseded,
+    Superseded {
+        /// Whether this node, if the partition is still assigned to it, has to claim again: no claim of its own is on its way.
+        claim_again: bool,
+    },
     /// The record does not count.
     Ignored(Ignored),
     /// A record of this node's own epoch does not count: the epoch has ended.
@@ -121,10 +124,11 @@ impl Ownership {
             }
             Verdict::Claimed => {
                 // A claim of ours that is still on its way stays recognisable: it will be folded as lost.
-                if !matches!(self.phase, Phase::Claiming { .. }) {
+                let claim_again = !matches!(self.phase, Phase::Claiming { .. });
+                if claim_again {
                     self.phase = Phase::Following;
                 }
-                Observation::Superseded
+                Observation::Superseded { claim_again }
             }
             Verdict::Effective => {
                 if matches!(self.phase, Phase::Owning { next } if self.cursor.sequence >= next) {
@@ -177,7 +181,7 @@ mod tests {
     fn anothers_claim_under_the_same_node_name_is_not_mine() {
         let mut node = Ownership::following(Cursor::default());
         let epoch = node.begin_claim(MINE);
-        assert_eq!(node.observe(Mark::Claim { epoch }, Some(OTHER)), Observation::Superseded);
+        assert_eq!(node.observe(Mark::Claim { epoch }, Some(OTHER)), Observation::Superseded { claim_again: false });
         assert_eq!(node.observe(Mark::Claim { epoch }, Some(MINE)), Observation::ClaimLost);
         assert_eq!(node.phase(), Phase::Following);
     }
@@ -186,7 +190,7 @@ mod tests {
     fn a_higher_claim_ends_an_owner_and_its_late_records_are_ignored() {
         let mut node = owner();
         node.drawn();
-        assert_eq!(node.observe(Mark::Claim { epoch: 6 }, Some(OTHER)), Observation::Superseded);
+        assert_eq!(node.observe(Mark::Claim { epoch: 6 }, Some(OTHER)), Observation::Superseded { claim_again: true });
         assert_eq!(node.next(), None);
         assert_eq!(node.observe(numbered(5, 11), None), Observation::Ignored(Ignored::WrongEpoch));
     }
@@ -215,7 +219,7 @@ mod tests {
         let mut node = Ownership::following(Cursor::default());
         let epoch = node.begin_claim(MINE);
         node.abandon_claim();
-        assert_eq!(node.observe(Mark::Claim { epoch }, Some(MINE)), Observation::Superseded);
+        assert_eq!(node.observe(Mark::Claim { epoch }, Some(MINE)), Observation::Superseded { claim_again: true });
         assert_eq!(node.begin_claim(OTHER), 2, "it may claim again, above the ghost");
     }
 

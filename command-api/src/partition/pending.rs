@@ -1,59 +1,42 @@
-//! What was handed to the log and is not effective yet, with the answers that wait for it.
+//! What was handed to the log and is not effective yet, with the answers that wait for it (rules 5, 7 and 8). Pure, so that the
+//! model checker runs this very code, with commands `K`, outcomes `E`, rows `R` and answers `A` of its own.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 
 use domain::acceptance::Sequence;
-use infra::state_store::Row;
-use tokio::sync::oneshot;
-
-use super::dedupe::{CommandKey, Executed};
-use crate::bus::Fault;
-
-/// An answer that may be given only once something is effective. Boxed closures, because answers differ by question.
-pub struct Answer(Box<dyn FnOnce(Result<(), Fault>) + Send>);
-
-impl Answer {
-    /// Answers `reply` with `answer`, or with the fault that came in between.
-    pub fn new<T: Send + 'static>(reply: oneshot::Sender<Result<T, Fault>>, answer: Result<T, Fault>) -> Self {
-        Self(Box::new(move |effective| {
-            // A receiver that is gone has stopped waiting; there is nobody to tell.
-            drop(reply.send(effective.and(answer)));
-        }))
-    }
-
-    /// Gives the answer.
-    pub fn give(self) {
-        (self.0)(Ok(()));
-    }
-
-    /// Gives the fault instead: what the answer rests on is not effective.
-    pub fn fail(self, fault: Fault) {
-        (self.0)(Err(fault));
-    }
-}
 
 /// A record in flight.
-pub struct InFlight {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InFlight<K, E, R, A> {
     /// Its sequence.
     pub sequence: Sequence,
     /// What it changes in the local store, once it is effective.
-    pub rows: Vec<Row>,
+    pub rows: R,
     /// The command that it executes; none for a barrier.
-    pub command: Option<(CommandKey, Executed)>,
+    pub command: Option<(K, E)>,
     /// Who waits for it.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<A>,
 }
 
 /// Everything in flight, in order of sequence.
-#[derive(Default)]
-pub struct Pending {
-    queue: VecDeque<InFlight>,
-    commands: HashMap<CommandKey, (Sequence, Executed)>,
+#[derive(Debug, Clone)]
+pub struct Pending<K, E, R, A> {
+    queue: VecDeque<InFlight<K, E, R, A>>,
+    commands: HashMap<K, E>,
     /// Answers that rest on decided state and wait for the next record of our own.
-    unwitnessed: Vec<Answer>,
+    unwitnessed: Vec<A>,
+    /// Answers whose records are effective.
+    due: Vec<A>,
 }
 
-impl Pending {
+impl<K, E, R, A> Default for Pending<K, E, R, A> {
+    fn default() -> Self {
+        Self { queue: VecDeque::new(), commands: HashMap::new(), unwitnessed: Vec::new(), due: Vec::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, E: Copy, R, A> Pending<K, E, R, A> {
     /// How many records are in flight.
     pub fn len(&self) -> usize {
         self.queue.len()
@@ -64,53 +47,67 @@ impl Pending {
         self.queue.is_empty()
     }
 
+    /// What is in flight, in order of sequence.
+    pub fn in_flight(&self) -> impl Iterator<Item = &InFlight<K, E, R, A>> {
+        self.queue.iter()
+    }
+
     /// Adds a record that was just handed over; the answers that waited for such a one now wait for it.
-    pub fn push(&mut self, mut record: InFlight) {
+    pub fn push(&mut self, mut record: InFlight<K, E, R, A>) {
         record.answers.append(&mut self.unwitnessed);
         if let Some((key, executed)) = &record.command {
-            self.commands.insert(key.clone(), (record.sequence, *executed));
+            self.commands.insert(key.clone(), *executed);
         }
         self.queue.push_back(record);
     }
 
-    /// What the command in flight under `key` will have done.
-    pub fn executed(&self, key: &CommandKey) -> Option<Executed> {
-        self.commands.get(key).map(|(_, executed)| *executed)
+    /// What the command under `key` did, or will have done if it is in flight. `stored` knows the effective ones.
+    ///
+    /// # Errors
+    /// Those of `stored`.
+    pub fn known<F>(&self, key: &K, stored: impl FnOnce() -> Result<Option<E>, F>) -> Result<Option<E>, F> {
+        match self.commands.get(key) {
+            Some(in_flight) => Ok(Some(*in_flight)),
+            None => stored(),
+        }
     }
 
     /// Lets `answer` wait for the next record of our own (rule 8).
-    pub fn witness(&mut self, answer: Answer) {
+    pub fn witness(&mut self, answer: A) {
         self.unwitnessed.push(answer);
     }
 
-    /// Whether an answer waits for a record that nobody has written yet.
-    pub fn needs_barrier(&self) -> bool {
-        !self.unwitnessed.is_empty()
+    /// The answers that wait for a record that nobody has written yet.
+    pub fn unwitnessed(&self) -> &[A] {
+        &self.unwitnessed
     }
 
-    /// The record in flight at `sequence`, which is effective now. Sequences are effective in order.
-    pub fn confirmed(&mut self, sequence: Sequence) -> Option<InFlight> {
+    /// The record at `sequence` is effective now: its answers are due. Gives its rows, if it was in flight here. Sequences are
+    /// effective in order.
+    pub fn confirmed(&mut self, sequence: Sequence) -> Option<R> {
         let record = self.queue.pop_front_if(|record| record.sequence == sequence)?;
         if let Some((key, _)) = &record.command {
             self.commands.remove(key);
         }
-        Some(record)
+        self.due.extend(record.answers);
+        Some(record.rows)
     }
 
-    /// Nothing in flight will be answered any more: a higher claim was folded and it will never be effective, or the fold starts
-    /// over. Every answer becomes `fault`.
-    pub fn settle(&mut self, fault: &Fault) {
+    /// Takes the answers that may be given now.
+    pub fn take_due(&mut self) -> Vec<A> {
+        std::mem::take(&mut self.due)
+    }
+
+    /// Nothing in flight will be effective any more: a higher claim was folded, or the fold starts over. Takes the answers that
+    /// will never be due.
+    pub fn settle(&mut self) -> Vec<A> {
         self.commands.clear();
-        for answer in self.queue.drain(..).flat_map(|record| record.answers) {
-            answer.fail(fault.clone());
-        }
-        self.settle_unwitnessed(fault);
+        let in_flight = self.queue.drain(..).flat_map(|record| record.answers);
+        in_flight.chain(self.unwitnessed.drain(..)).collect()
     }
 
-    /// The answers that wait for a record nobody has written become `fault`.
-    pub fn settle_unwitnessed(&mut self, fault: &Fault) {
-        for answer in self.unwitnessed.drain(..) {
-            answer.fail(fault.clone());
-        }
+    /// Takes the answers that wait for a record nobody has written.
+    pub fn settle_unwitnessed(&mut self) -> Vec<A> {
+        std::mem::take(&mut self.unwitnessed)
     }
 }

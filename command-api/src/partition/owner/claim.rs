@@ -95,8 +95,8 @@ impl PartitionOwner {
     /// manager starts, folds the log from its beginning.
     pub(super) fn give_up(&mut self) {
         self.role.send_replace(Role::Following);
-        self.pending.settle(&Fault::OutcomeUnknown);
-        self.due.drain(..).for_each(|answer| answer.fail(Fault::OutcomeUnknown));
+        let unanswered = self.pending.settle().into_iter().chain(self.pending.take_due());
+        unanswered.for_each(|answer| answer.fail(Fault::OutcomeUnknown));
         if let Err(error) = self.store.clear() {
             // What is there is still one consistent state of the log, as each commit is.
             tracing::error!(partition = %self.partition, %error, "the local state store cannot be emptied");

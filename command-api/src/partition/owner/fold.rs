@@ -7,10 +7,10 @@ use infra::log::{Fault as LogFault, StoredRecord};
 use infra::state_store::Position;
 use tokio::time::Instant;
 
+use super::super::answer::Answer;
 use super::super::decision::message_number;
 use super::super::dedupe::{self, CommandKey, Executed};
-use super::super::ownership::{Observation, Phase};
-use super::super::pending::Answer;
+use super::super::ownership::Observation;
 use super::super::rows;
 use super::{Broken, PartitionOwner, Role};
 use crate::bus::Fault;
@@ -47,10 +47,7 @@ impl PartitionOwner {
         self.next_offset = stored.offset + 1;
         match observation {
             Observation::Effective(sequence) => match self.pending.confirmed(sequence) {
-                Some(own) => {
-                    self.changed.extend(own.rows);
-                    self.due.extend(own.answers);
-                }
+                Some(rows) => self.changed.extend(rows),
                 None => self.fold_foreign(record)?,
             },
             Observation::Forged => {
@@ -68,9 +65,9 @@ impl PartitionOwner {
                 }
             }
             Observation::ClaimLost => self.claim_later(),
-            Observation::Superseded => {
+            Observation::Superseded { claim_again } => {
                 self.settle()?;
-                if !matches!(self.ownership.phase(), Phase::Claiming { .. }) {
+                if claim_again {
                     self.claim_later();
                 }
             }
@@ -134,7 +131,7 @@ impl PartitionOwner {
         }
         // Without rows the store's position may lag behind; the records in between change nothing when they are folded again.
         self.streams.cool_down(position.cursor.sequence);
-        self.due.drain(..).for_each(Answer::give);
+        self.pending.take_due().into_iter().for_each(Answer::give);
         Ok(())
     }
 
@@ -142,7 +139,7 @@ impl PartitionOwner {
     pub(super) fn settle(&mut self) -> Result<(), Broken> {
         self.commit()?;
         self.streams.forget_decided();
-        self.pending.settle(&Fault::NoOwner(self.partition));
+        self.pending.settle().into_iter().for_each(|answer| answer.fail(Fault::NoOwner(self.partition)));
         self.role.send_replace(Role::Following);
         Ok(())
     }

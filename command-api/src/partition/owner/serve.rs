@@ -7,9 +7,10 @@ use infra::log::{Fault as LogFault, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::Request;
+use super::super::answer::Answer;
 use super::super::decision::{self, Moment, Verdict, message_number};
 use super::super::dedupe::{CommandKey, Executed};
-use super::super::pending::{Answer, InFlight};
+use super::super::pending::InFlight;
 use super::super::rows;
 use super::{Broken, PartitionOwner};
 use crate::bus::{Fault, Outcome};
@@ -29,7 +30,7 @@ impl PartitionOwner {
                 next = requests.try_recv().ok();
             }
         }
-        if self.pending.needs_barrier() {
+        if !self.pending.unwitnessed().is_empty() {
             self.append_barrier();
         }
         if self.pending.is_empty() {
@@ -129,7 +130,7 @@ impl PartitionOwner {
     /// Writes something of our own for the answers that wait for it (rule 8).
     pub(super) fn append_barrier(&mut self) {
         let Some((epoch, sequence)) = self.ownership.next() else {
-            return self.pending.settle_unwitnessed(&Fault::NoOwner(self.partition));
+            return self.fail_unwitnessed(&Fault::NoOwner(self.partition));
         };
         let record = Record::of_barrier(self.partition, epoch, sequence, self.environment.clock.now());
         match self.session.producer().append(self.to(), record) {
@@ -138,12 +139,16 @@ impl PartitionOwner {
                 self.ownership.drawn();
                 self.pending.push(InFlight { sequence, rows: Vec::new(), command: None, answers: Vec::new() });
             }
-            Err(LogFault::QueueFull) => self.pending.settle_unwitnessed(&Fault::Busy),
+            Err(LogFault::QueueFull) => self.fail_unwitnessed(&Fault::Busy),
             Err(error) => {
-                self.pending.settle_unwitnessed(&Fault::NoOwner(self.partition));
+                self.fail_unwitnessed(&Fault::NoOwner(self.partition));
                 self.append_failed(&error);
             }
         }
+    }
+
+    fn fail_unwitnessed(&mut self, fault: &Fault) {
+        self.pending.settle_unwitnessed().into_iter().for_each(|answer| answer.fail(fault.clone()));
     }
 
     pub(super) fn outcome(&self, executed: Executed, changed: bool) -> Outcome {
