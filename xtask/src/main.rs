@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool talks to its user on standard output")]
 
 mod architecture;
+mod bench;
 mod licences;
 mod prove;
 mod services;
@@ -23,6 +24,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure every figure beside its limit, and write the page to docs/proofs/.
+    Bench(bench::Arguments),
     /// Real Kafka and Postgres on loopback, for tests and a developer's day.
     Services(services::Arguments),
     /// Dependency directions, long files, silenced lints, documents that point to nothing.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> anyhow::Result<()> {
     match task {
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::CheckArchitecture => architecture::run(),
         Task::CheckLicences => licences::run(),
         Task::Prove { name } => prove::run(&name),

@@ -21,6 +21,9 @@ struct Proof {
     claim: &'static str,
 }
 
+/// The profile that proofs are built with.
+const BUILD: &str = "the development profile, as ./run and ./test use it";
+
 const PROOFS: &[Proof] = &[Proof {
     name: "import",
     filter: "import::real_data",
@@ -71,13 +74,14 @@ fn measure(proof: &Proof, folder: &Path) -> Result<Vec<(String, String)>> {
 fn page(proof: &Proof, rows: &[(String, String)]) -> Result<String> {
     let mut page = format!("# Proof: {}\n\n{}\n\nRepeat it: `cargo xtask prove {}`\n\n", proof.name, proof.claim, proof.name);
     page.push_str("| what | value |\n|---|---|\n");
-    for (what, value) in machine()?.iter().chain(rows) {
+    for (what, value) in machine(BUILD)?.iter().chain(rows) {
         writeln!(page, "| {what} | {value} |")?;
     }
     Ok(page)
 }
 
-fn machine() -> Result<Vec<(String, String)>> {
+/// Where and from what a page was made; `build` names the profile.
+pub fn machine(build: &str) -> Result<Vec<(String, String)>> {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let field = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -98,12 +102,13 @@ fn machine() -> Result<Vec<(String, String)>> {
             "machine".to_owned(),
             format!("{cores} cores ({cpu}), {} GiB, Linux {}", memory_kib >> 20, read("/proc/sys/kernel/osrelease").trim()),
         ),
-        ("build".to_owned(), "the development profile, as ./run and ./test use it".to_owned()),
+        ("build".to_owned(), build.to_owned()),
     ])
 }
 
+/// The day, for the name of a page.
 #[expect(clippy::disallowed_methods, reason = "the date of a page is the real one; nothing of the system depends on it")]
-fn today() -> String {
+pub fn today() -> String {
     chrono::Utc::now().format("%Y-%m-%d").to_string()
 }
 
@@ -112,13 +117,15 @@ fn git(arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(out.stdout)?.trim().to_owned())
 }
 
-fn cargo() -> Command {
+/// Cargo, at the root of the checkout.
+pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace::root());
     command
 }
 
-fn complete(command: &mut Command) -> Result<()> {
+/// Runs a command that must succeed.
+pub fn complete(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start {:?}", command.get_program()))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
