@@ -7,6 +7,7 @@ pub mod lifecycle;
 pub mod log;
 pub mod random;
 pub mod read_model;
+pub mod revocation;
 pub mod state_store;
 pub mod telemetry;
 pub mod tokens;

@@ -61,6 +61,7 @@ mod tests {
             user: UserId::parse(name).unwrap(),
             scope: Scope { import, ..Scope::default() },
             session: None,
+            issued_at: Timestamp::default(),
             expires_at: Timestamp::default(),
             token: Token("".into()),
         };

@@ -48,6 +48,7 @@ where
 pub fn problem_of(error: &VerifyError) -> Problem {
     match error {
         VerifyError::Expired => unauthorized("token-expired"),
+        VerifyError::Revoked => unauthorized("token-revoked"),
         VerifyError::KeysUnavailable => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys-unavailable"),
         VerifyError::TooLong | VerifyError::Malformed | VerifyError::UnknownKey | VerifyError::Refused => {
             unauthorized("token-invalid")

@@ -28,6 +28,7 @@ pub const CODES: &[Code] = &[
     row("token-missing", 401, "Not signed in", "No token came with the request: neither `Authorization: Bearer` nor the cookie."),
     row("token-invalid", 401, "Invalid token", "The token is not one of ours, or was changed. Sign in again."),
     row("token-expired", 401, "Expired token", "The token is over. Sign in again."),
+    row("token-revoked", 401, "Ended session", "The session of the token was ended, or its person shut out. Sign in again."),
     row("sign-in-failed", 401, "Sign-in failed", "Nobody is registered under this user id. Register first."),
     row(
         "csrf-refused",

@@ -1,7 +1,7 @@
 //! Tokens: EdDSA JWTs, signed by auth-api, verified everywhere.
 //!
 //! Invariants: no other algorithm than EdDSA is ever accepted, whatever a token's header says; the key is chosen by `kid` among our
-//! own; issuer, audience and end are checked on every use.
+//! own; issuer, audience, end and revocation are checked on every use.
 
 mod claims;
 mod keys;
@@ -27,6 +27,8 @@ pub struct Caller {
     pub scope: Scope,
     /// The session it belongs to; none for service tokens.
     pub session: Option<Uuid>,
+    /// When it was issued, cut to whole seconds.
+    pub issued_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
     /// The token itself, for forwarding. Never logged: [`Token`] hides it.

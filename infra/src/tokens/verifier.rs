@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use super::claims::{AUDIENCE, Claims, parse_scope};
 use super::{Caller, Keys, Token};
 use crate::clock::Clock;
+use crate::revocation::{Revocations, Watched};
 
 /// The longest token that is looked at.
 pub const TOKEN_BYTES_MAX: usize = 4096;
@@ -42,6 +43,9 @@ pub enum VerifyError {
     /// It is over.
     #[error("the token is over")]
     Expired,
+    /// Its session was ended, or its person shut out.
+    #[error("the token's session was ended")]
+    Revoked,
     /// The keys cannot be fetched now.
     #[error("the keys to check tokens with cannot be fetched now")]
     KeysUnavailable,
@@ -52,6 +56,7 @@ pub struct Verifier {
     issuer: String,
     keys: RwLock<Arc<Keys>>,
     remote: Option<Remote>,
+    revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,7 +77,25 @@ impl Verifier {
     /// A verifier with these keys and no others.
     #[must_use]
     pub fn fixed(issuer: &str, keys: Keys, clock: Arc<dyn Clock>) -> Self {
-        Self { issuer: issuer.to_owned(), keys: RwLock::new(Arc::new(keys)), remote: None, clock }
+        let keys = RwLock::new(Arc::new(keys));
+        Self { issuer: issuer.to_owned(), keys, remote: None, revocations: Arc::default(), clock }
+    }
+
+    /// The same, refusing what `revocations` names.
+    #[must_use]
+    pub fn refusing(self, revocations: Arc<Revocations>) -> Self {
+        Self { revocations, ..self }
+    }
+
+    /// Puts these keys in the place of those it has: for processes that keep the keys themselves.
+    pub fn replace_keys(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Tells, from now on, when the token of `caller` is revoked: for what lives longer than a request.
+    #[must_use]
+    pub fn watch(&self, caller: &Caller) -> Watched {
+        self.revocations.watch(caller)
     }
 
     /// A verifier that fetches its keys from `url` when it first needs one, and again when a token names an unknown one. Keys once
@@ -106,10 +129,15 @@ impl Verifier {
         if self.clock.now().as_millis() > expires_at_ms.saturating_add(EXPIRY_LEEWAY_MS) {
             return Err(VerifyError::Expired);
         }
+        let issued_at = Timestamp::default().saturating_add_millis(claims.iat.saturating_mul(1000));
+        if self.revocations.is_revoked(&claims.sub, claims.sid, issued_at) {
+            return Err(VerifyError::Revoked);
+        }
         Ok(Caller {
             user: claims.sub,
             scope: parse_scope(&claims.scope),
             session: claims.sid,
+            issued_at,
             expires_at: Timestamp::default().saturating_add_millis(expires_at_ms),
             token: Token(token.into()),
         })
@@ -154,7 +182,7 @@ impl Verifier {
         }
         let result = match remote.get().await {
             Ok(keys) => {
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+                self.replace_keys(keys);
                 Ok(())
             }
             Err(error) => {
@@ -203,6 +231,7 @@ mod tests {
     use domain::{Scope, UserId};
 
     use super::*;
+    use crate::revocation::Revocation;
     use crate::tokens::{Grant, Signer};
 
     /// A clock that stands where it is put.
@@ -248,6 +277,23 @@ mod tests {
         assert!(verifier.verify(&token).is_ok());
         clock.0.fetch_add(1, Ordering::SeqCst);
         assert_eq!(verifier.verify(&token).unwrap_err(), VerifyError::Expired);
+    }
+
+    #[test]
+    fn a_token_of_an_ended_session_is_refused_and_another_is_not() {
+        let (clock, signer, _, _) = setup();
+        let revocations = Arc::new(Revocations::default());
+        let verifier = signer.verifier().refusing(Arc::clone(&revocations));
+        let [ended, other] = [1, 2].map(|number| {
+            let grant = Grant::person(UserId::parse("alice").unwrap(), Duration::from_secs(60));
+            signer.issue(&Grant { session: Some(uuid::Uuid::from_u128(number)), ..grant }).unwrap().token.0
+        });
+        let caller = verifier.verify(&ended).unwrap();
+        assert_eq!(caller.issued_at, clock.now());
+        let until = caller.expires_at;
+        revocations.add(&Revocation::Session { session_id: caller.session.unwrap(), user_id: caller.user, until }, clock.now());
+        assert_eq!(verifier.verify(&ended).unwrap_err(), VerifyError::Revoked);
+        assert!(verifier.verify(&other).is_ok());
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub enum CutOff {
     FrameTooLarge,
     /// The token is over and no new one came: connect again with a new one, and resume. 4401.
     TokenExpired,
+    /// The session of the token was ended, or the person shut out: sign in again. 4403.
+    SessionEnded,
     /// Nothing was heard for too long. 4408.
     Idle,
     /// The client takes frames more slowly than they come: connect again, and resume. 4413.
@@ -21,8 +23,15 @@ pub enum CutOff {
 
 impl CutOff {
     /// Each with its code and its name, for the protocol's documentation.
-    pub const ALL: [Self; 6] =
-        [Self::Stopping, Self::FrameTooLarge, Self::TokenExpired, Self::Idle, Self::TooSlow, Self::TooManyFrames];
+    pub const ALL: [Self; 7] = [
+        Self::Stopping,
+        Self::FrameTooLarge,
+        Self::TokenExpired,
+        Self::SessionEnded,
+        Self::Idle,
+        Self::TooSlow,
+        Self::TooManyFrames,
+    ];
 
     /// The close code.
     #[must_use]
@@ -31,6 +40,7 @@ impl CutOff {
             Self::Stopping => 1001,
             Self::FrameTooLarge => 1009,
             Self::TokenExpired => 4401,
+            Self::SessionEnded => 4403,
             Self::Idle => 4408,
             Self::TooSlow => 4413,
             Self::TooManyFrames => 4429,
@@ -44,6 +54,7 @@ impl CutOff {
             Self::Stopping => "stopping",
             Self::FrameTooLarge => "frame-too-large",
             Self::TokenExpired => "token-expired",
+            Self::SessionEnded => "session-ended",
             Self::Idle => "idle",
             Self::TooSlow => "too-slow",
             Self::TooManyFrames => "too-many-frames",

@@ -35,9 +35,9 @@ enum End {
 /// Serves one socket until its end. `_place` is its place among the sockets of this node.
 pub async fn serve(live: Arc<Live>, mut socket: WebSocket, caller: Caller, _place: Place) {
     let (mailbox, mut queue) = live.mailbox();
-    let mut session = Session::new(live.clone(), caller.user, mailbox.clone());
+    let mut session = Session::new(live.clone(), caller.user.clone(), mailbox.clone());
     let mut connection = Connection { live: &live, socket: &mut socket, mailbox: &mailbox, out: Vec::new() };
-    if let End::Cut(cut) = connection.run(&mut session, &mut queue, caller.expires_at).await {
+    if let End::Cut(cut) = connection.run(&mut session, &mut queue, &caller).await {
         metrics::counter!("sarangbang_live_cut_offs_total", "reason" => cut.reason()).increment(1);
         tracing::debug!(reason = cut.reason(), user = %session.user(), "a socket is closed");
         // Nothing more of any room, and no more work for the tails, while the client is told.
@@ -54,9 +54,10 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    async fn run(&mut self, session: &mut Session, queue: &mut mpsc::Receiver<Item>, expires_at: Timestamp) -> End {
+    async fn run(&mut self, session: &mut Session, queue: &mut mpsc::Receiver<Item>, caller: &Caller) -> End {
         let limits = self.live.limits;
-        let mut expiry = pin!(sleep_until(self.instant_of(expires_at)));
+        let mut watched = self.live.verifier.watch(caller);
+        let mut expiry = pin!(sleep_until(self.instant_of(caller.expires_at)));
         let mut heartbeat = interval_at(Instant::now() + limits.ping_interval, limits.ping_interval);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard_at = Instant::now();
@@ -65,6 +66,7 @@ impl Connection<'_> {
             let then = tokio::select! {
                 () = self.mailbox.too_slow.cancelled() => Then::Close(CutOff::TooSlow),
                 () = self.live.cancel.cancelled() => Then::Close(CutOff::Stopping),
+                () = watched.revoked() => Then::Close(CutOff::SessionEnded),
                 () = &mut expiry => Then::Close(CutOff::TokenExpired),
                 _ = heartbeat.tick() => {
                     if heard_at.elapsed() > limits.idle_max {
@@ -100,8 +102,10 @@ impl Connection<'_> {
                 Then::Continue => {}
                 Then::Close(cut) => return End::Cut(cut),
                 Then::Verify(token) => {
-                    if let Some(expires_at) = self.verify(session.user().clone(), &token).await {
-                        expiry.as_mut().reset(self.instant_of(expires_at));
+                    if let Some(caller) = self.verify(session.user().clone(), &token).await {
+                        expiry.as_mut().reset(self.instant_of(caller.expires_at));
+                        // The new token may be of another session: from now on that one counts.
+                        watched = self.live.verifier.watch(&caller);
                     }
                 }
             }
@@ -111,15 +115,15 @@ impl Connection<'_> {
         }
     }
 
-    /// The end of a good new token of the same person.
-    async fn verify(&mut self, user: UserId, token: &Secret) -> Option<Timestamp> {
+    /// What a good new token of the same person says.
+    async fn verify(&mut self, user: UserId, token: &Secret) -> Option<Caller> {
         let caller = self.live.verifier.verify_fetching(&token.0).await.ok().filter(|caller| caller.user == user);
         let frame = match &caller {
             Some(caller) => ServerFrame::Authenticated { expires_at: caller.expires_at },
             None => ServerFrame::error(ErrorCode::TokenRefused),
         };
         self.out.push(frame.into());
-        caller.map(|caller| caller.expires_at)
+        caller
     }
 
     /// Writes what waits to be written.

@@ -60,7 +60,8 @@ mod tests {
 
     fn caller(expires_at: Timestamp) -> Caller {
         let user = UserId::parse("ann").unwrap();
-        Caller { user, scope: Scope::default(), session: None, expires_at, token: Token(Arc::from("t")) }
+        let (scope, issued_at) = (Scope::default(), Timestamp::default());
+        Caller { user, scope, session: None, issued_at, expires_at, token: Token(Arc::from("t")) }
     }
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millis(ms).unwrap()

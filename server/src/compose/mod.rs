@@ -149,8 +149,8 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
     match role {
         Role::All => {
             let signer = tokens::signer(config, clock())?;
-            let verifier = Arc::new(signer.verifier());
             let (log, timeline) = (stores::log(config).await?, stores::timeline(config).await?);
+            let verifier = shared.refusing_revoked(signer.verifier(), &log);
             shared.commands(Arc::clone(&log), Arc::clone(&verifier), internal_url).await?;
             shared.projectors(Arc::clone(&log), Arc::clone(&timeline));
             shared.queries(log, timeline, verifier);
@@ -162,13 +162,15 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
             shared.pages();
         }
         Role::CommandApi => {
-            let verifier = tokens::verifier(config, clock())?;
-            shared.commands(stores::log(config).await?, verifier, internal_url).await?;
+            let (verifier, log) = (tokens::verifier(config, clock())?, stores::log(config).await?);
+            let verifier = shared.refusing_revoked(verifier, &log);
+            shared.commands(log, verifier, internal_url).await?;
         }
         Role::Projectors => shared.projectors(stores::log(config).await?, stores::timeline(config).await?),
         Role::QueryApi => {
-            let verifier = tokens::verifier(config, clock())?;
-            shared.queries(stores::log(config).await?, stores::timeline(config).await?, verifier);
+            let (verifier, log) = (tokens::verifier(config, clock())?, stores::log(config).await?);
+            let verifier = shared.refusing_revoked(verifier, &log);
+            shared.queries(log, stores::timeline(config).await?, verifier);
         }
         Role::AuthApi => {
             let signer = tokens::signer(config, clock())?;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
@@ -12,6 +13,7 @@ use infra::config::Config;
 use infra::lifecycle::{Lifecycle, Stage};
 use infra::log::Log;
 use infra::read_model::Timeline;
+use infra::revocation::{self, Revocations};
 use infra::tokens::{Signer, Verifier};
 use query_api::{Ports, QueryApi};
 
@@ -44,6 +46,21 @@ impl Shared<'_> {
     fn add(&mut self, public: Router, internal: Router) {
         self.served.public = std::mem::take(&mut self.served.public).merge(public);
         self.served.internal = std::mem::take(&mut self.served.internal).merge(internal);
+    }
+
+    /// A verifier that refuses what `revoked.v1` names, which is followed from now on.
+    pub fn refusing_revoked(&mut self, verifier: Verifier, log: &Arc<dyn Log>) -> Arc<Verifier> {
+        let (revocations, known) = (Arc::new(Revocations::default()), Arc::new(AtomicBool::new(false)));
+        let verifier = Arc::new(verifier.refusing(Arc::clone(&revocations)));
+        let (log, clock, told) = (Arc::clone(log), Arc::clone(&self.clock), Arc::clone(&known));
+        self.served.waiting.push(Box::new(move || {
+            if known.load(Ordering::Acquire) { Vec::new() } else { vec!["tokens: ended sessions are being read".to_owned()] }
+        }));
+        self.lifecycle.spawn(Stage::Support, "the list of ended sessions", |stop| async move {
+            revocation::follow(log, revocations, clock, stop, || told.store(true, Ordering::Release)).await;
+            Ok(())
+        });
+        verifier
     }
 
     /// Commands, and the partitions that this node owns.

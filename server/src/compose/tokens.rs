@@ -35,13 +35,13 @@ pub fn present_signer(config: &Config, clock: Arc<dyn Clock>) -> Result<Signer> 
 }
 
 /// Verifies tokens that others sign: by the keys of `tokens.jwks_url`, else by the key file.
-pub fn verifier(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<Verifier>> {
+pub fn verifier(config: &Config, clock: Arc<dyn Clock>) -> Result<Verifier> {
     if let Some(url) = &config.tokens.jwks_url {
-        return Ok(Arc::new(Verifier::remote(&config.tokens.issuer, url, clock)?));
+        return Ok(Verifier::remote(&config.tokens.issuer, url, clock)?);
     }
     let given = config.tokens.key_file.is_some() || !config.production();
     if given && options::key_file(config).exists() {
-        return Ok(Arc::new(signer(config, clock)?.verifier()));
+        return Ok(signer(config, clock)?.verifier());
     }
     bail!(
         "tokens.jwks_url: this role verifies tokens and knows no key; set it to auth-api's \

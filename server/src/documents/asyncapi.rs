@@ -95,6 +95,7 @@ fn event_message(name: &str) -> Value {
 fn record_message(topic: Topic) -> Value {
     let (key, fields): (&str, &[&str]) = match topic {
         Topic::Owners => ("the partition, such as rooms.v1/3", &["node", "url", "epoch", "successor"]),
+        Topic::Revoked => ("session/session id, or user/user id", &["kind", "sessionId", "userId", "issuedUntil", "until"]),
         Topic::Reads => ("room id/user id", &["roomId", "userId", "number", "at"]),
         Topic::Parked => {
             ("the stream's id", &["topic", "partition", "offset", "epoch", "sequence", "projection", "error", "record"])

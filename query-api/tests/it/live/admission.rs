@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use domain::RoomId;
 use domain::room::Kind;
+use domain::{RoomId, Timestamp};
 use futures_util::SinkExt;
+use infra::revocation::Revocation;
+use infra::tokens::Grant;
 use query_api::ws::{FRAME_BYTES_MAX, Limits};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
+use uuid::Uuid;
 
 use crate::fixture::{Client, World, created};
 
@@ -68,6 +71,43 @@ async fn a_socket_ends_with_its_token_unless_it_gets_a_new_one() {
     assert_eq!(goes_on.frame().await["type"], "authenticated");
     assert_eq!(ends.close_code().await, 4401);
     assert!(goes_on.settled().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_ends_with_its_session_and_others_go_on() {
+    let world = World::new().await;
+    let token = |session: u128| {
+        let grant = Grant::person(crate::fixture::id("bob"), Duration::from_secs(600));
+        let grant = Grant { session: Some(Uuid::from_u128(session)), ..grant };
+        world.signer.issue(&grant).unwrap()
+    };
+    let until = token(1).expires_at;
+    let end = |session: u128| {
+        let (session_id, user_id) = (Uuid::from_u128(session), crate::fixture::id("bob"));
+        world.revocations.add(&Revocation::Session { session_id, user_id, until }, Timestamp::default());
+    };
+    let mut ended = Client::connect(world.address, &token(1).token.0).await.unwrap();
+    let mut moved = Client::connect(world.address, &token(1).token.0).await.unwrap();
+    let mut other = Client::connect(world.address, &token(2).token.0).await.unwrap();
+    // A socket belongs to the session of the token that it was given last.
+    moved.say(json!({"type": "authenticate", "token": &*token(3).token.0})).await;
+    assert_eq!(moved.frame().await["type"], "authenticated");
+    let request = Request::post("/chat/ws-ticket").header("authorization", format!("Bearer {}", token(1).token.0));
+    let (_, ticket) = world.send(request.body(Body::empty()).unwrap()).await;
+    end(1);
+    assert_eq!(ended.close_code().await, 4403);
+    assert_eq!(refusal(Client::connect(world.address, &token(1).token.0).await), 401);
+    // A ticket that was taken before lets nobody stay.
+    let url = format!("ws://{}/chat/ws?ticket={}", world.address, ticket["ticket"].as_str().unwrap());
+    assert_eq!(Client::open(world.address, url.as_str()).await.unwrap().close_code().await, 4403);
+    assert!(moved.settled().await.is_empty() && other.settled().await.is_empty());
+    end(3);
+    assert_eq!(moved.close_code().await, 4403);
+    let shut_out =
+        Revocation::User { user_id: crate::fixture::id("bob"), issued_until: until, until: until.saturating_add_millis(60_000) };
+    world.revocations.add(&shut_out, Timestamp::default());
+    assert_eq!(other.close_code().await, 4403);
+    assert_eq!(refusal(Client::connect(world.address, &token(4).token.0).await), 401);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
