@@ -4,6 +4,7 @@
 //! own; issuer, audience, end and revocation are checked on every use.
 
 mod claims;
+mod files;
 mod keys;
 mod signer;
 mod verifier;
@@ -12,6 +13,8 @@ use std::sync::Arc;
 
 use domain::{Scope, Timestamp, UserId};
 use uuid::Uuid;
+
+pub use jsonwebtoken::jwk::JwkSet;
 
 pub use claims::{AUDIENCE, parse_scope, write_scope};
 pub use keys::{KEYS_MAX, Keys};

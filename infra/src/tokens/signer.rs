@@ -1,8 +1,6 @@
 //! Signs tokens with the key in a file.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +13,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use uuid::Uuid;
 
 use super::claims::{AUDIENCE, Claims, write_scope};
-use super::{Keys, Token, Verifier};
+use super::{Keys, Token, Verifier, files};
 use crate::clock::Clock;
 use crate::random;
 
@@ -29,7 +27,7 @@ const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFault {
     /// The file cannot be read or made.
-    #[error("the signing key {path}: {source}")]
+    #[error("the key {path}: {source}")]
     File {
         /// Which file.
         path: String,
@@ -37,7 +35,7 @@ pub enum KeyFault {
         source: io::Error,
     },
     /// Others than the owner may read the file.
-    #[error("the signing key {path} may be read by others (mode {mode:o}); run: chmod 600 {path}")]
+    #[error("the key {path} may be read by others (mode {mode:o}); run: chmod 600 {path}")]
     Exposed {
         /// Which file.
         path: String,
@@ -107,15 +105,8 @@ impl Signer {
     /// # Errors
     /// [`KeyFault`]; a key that others may read is refused.
     pub fn open(file: &Path, issuer: &str, clock: Arc<dyn Clock>) -> Result<Self, KeyFault> {
-        let fault = |source| KeyFault::File { path: file.display().to_string(), source };
-        if !file.try_exists().map_err(fault)? {
-            create(file, &fresh_pem()).map_err(fault)?;
-        }
-        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).map_err(fault)?.permissions()) & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFault::Exposed { path: file.display().to_string(), mode });
-        }
-        Self::of_pem(&fs::read(file).map_err(fault)?, issuer, clock)
+        let pem = files::open_secret(file, || pem_of(&random::secret_bytes()))?;
+        Self::of_pem(&pem, issuer, clock)
     }
 
     /// A fresh key that is kept nowhere: for tests.
@@ -123,7 +114,15 @@ impl Signer {
     /// # Errors
     /// [`KeyFault::Key`], which would be a defect.
     pub fn generate(issuer: &str, clock: Arc<dyn Clock>) -> Result<Self, KeyFault> {
-        Self::of_pem(fresh_pem().as_bytes(), issuer, clock)
+        Self::of_seed(&random::secret_bytes(), issuer, clock)
+    }
+
+    /// The key that this Ed25519 seed makes.
+    ///
+    /// # Errors
+    /// [`KeyFault::Key`], which would be a defect.
+    pub fn of_seed(seed: &[u8; 32], issuer: &str, clock: Arc<dyn Clock>) -> Result<Self, KeyFault> {
+        Self::of_pem(pem_of(seed).as_bytes(), issuer, clock)
     }
 
     fn of_pem(pem: &[u8], issuer: &str, clock: Arc<dyn Clock>) -> Result<Self, KeyFault> {
@@ -162,6 +161,12 @@ impl Signer {
         Ok(Issued { token, expires_at: Timestamp::default().saturating_add_millis(exp.saturating_mul(1000)) })
     }
 
+    /// The key's id, the `kid` of its tokens.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
     /// The public key, for everybody who verifies.
     #[must_use]
     pub fn jwks(&self) -> JwkSet {
@@ -175,33 +180,17 @@ impl Signer {
     }
 }
 
-/// A new key in PKCS #8 PEM form, which `openssl pkey` reads too.
-fn fresh_pem() -> String {
-    let seed = random::secret_bytes();
-    let der = [PKCS8_PREFIX.as_slice(), &seed].concat();
+/// The key in PKCS #8 PEM form, which `openssl pkey` reads too.
+fn pem_of(seed: &[u8; 32]) -> String {
+    let der = [PKCS8_PREFIX.as_slice(), seed].concat();
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der))
-}
-
-/// Writes the key whole or not at all; where two processes start at once, the first one's key stays.
-fn create(file: &Path, pem: &str) -> io::Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let draft = file.with_extension(format!("{}.new", random::uuid_v4()));
-    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    out.write_all(pem.as_bytes())?;
-    out.sync_all()?;
-    let linked = fs::hard_link(&draft, file);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
+    use std::io::Write as _;
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
     use super::*;
     use crate::clock::SystemClock;

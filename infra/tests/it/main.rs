@@ -12,6 +12,8 @@
     reason = "this is a test binary: helpers of tests fail by panicking, and say what they skip"
 )]
 
+mod credentials_adapters;
+mod credentials_contract;
 mod log_contract;
 mod log_embedded;
 mod log_fencing;
