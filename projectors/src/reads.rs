@@ -1,9 +1,12 @@
-//! The projection of read positions. They are no events: any node writes them, only the highest counts.
+//! The projection of read positions. They come from two topics, and the highest counts: people say how far they have read (no
+//! event: any node writes it to `reads`), and whoever sends a message has read up to it (`timeline`).
 
 use domain::wire::Record;
 use domain::{RoomId, UserId};
-use infra::read_model::{Changes, ReadRow};
+use infra::read_model::Changes;
 use serde::Deserialize;
+
+use crate::timeline;
 
 /// What a record of the topic `reads` says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -27,13 +30,13 @@ impl ReadPosition {
 
 /// Adds a read position to `changes`.
 pub fn project(position: &ReadPosition, changes: &mut Changes) {
-    let key = (position.room_id, position.user_id.clone());
-    let row = changes.reads.entry(key).or_insert(ReadRow { number: position.number });
-    row.number = row.number.max(position.number);
+    timeline::read(position.room_id, &position.user_id, position.number, changes);
 }
 
 #[cfg(test)]
 mod tests {
+    use infra::read_model::ReadRow;
+
     use super::*;
 
     #[test]

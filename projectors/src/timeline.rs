@@ -6,7 +6,7 @@
 use domain::room::{Details, Member, MessageDeleted, MessageFacts, Reaction};
 use domain::{Envelope, Event, RoomId, StreamId, Timestamp, UserId, room, user};
 use infra::read_model::{
-    Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, RoomHeadRow, RoomRow, UserRow,
+    Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RoomHeadRow, RoomRow, UserRow,
 };
 
 /// Adds what `envelope` changes to `changes`.
@@ -19,6 +19,12 @@ pub fn project(envelope: &Envelope, changes: &mut Changes) {
         // nothing about any room, and changes nothing.
         (StreamId::User(_), Event::Room(_)) | (StreamId::Room(_), Event::User(_)) => {}
     }
+}
+
+/// `user` has read `room` up to `number`, or further.
+pub fn read(room: RoomId, user: &UserId, number: u64, changes: &mut Changes) {
+    let row = changes.reads.entry((room, user.clone())).or_insert(ReadRow { number });
+    row.number = row.number.max(number);
 }
 
 fn of_user(user: &UserId, event: &user::Event, version: u64, changes: &mut Changes) {
@@ -67,6 +73,8 @@ impl RoomProjection<'_> {
             room::Event::MemberLeft(gone) | room::Event::MemberRemoved(gone) => self.gone(&gone.user_id),
             room::Event::MessageSent(sent) => {
                 self.message(&sent.message);
+                // Sending reads: who says something has seen what stands above it.
+                read(self.room, &sent.message.author, sent.message.number, self.changes);
                 self.mentions(&sent.message, &sent.message.mentions, true);
             }
             room::Event::MessageEdited(edited) => {
@@ -253,6 +261,17 @@ mod tests {
         assert_eq!([present("mia", 3), present("milo", 3), present("mia", 2), present("milo", 2)], [true, true, false, true]);
         assert_eq!(changes.room_heads[&ROOM], RoomHeadRow { version: 9, last_number: 3, last_activity_at: at(10) });
         assert_eq!(changes.messages[&(ROOM, 2)].version, 9);
+    }
+
+    #[test]
+    fn sending_reads_and_nothing_else_about_a_message_does() {
+        let sent = |number| room::Event::MessageSent(MessageSent { message: facts(number, "said", &[]) });
+        let reaction = Reaction { message: facts(3, "said", &[]), user_id: id("mia"), emoji: Emoji::parse("👍").unwrap() };
+        let edited = MessageEdited { message: facts(2, "said", &[]), mentions_dropped: Vec::new() };
+        let events = vec![sent(2), sent(3), room::Event::MessageEdited(edited.clone()), room::Event::ReactionAdded(reaction)];
+        let changes = in_room(7, events);
+        assert_eq!(changes.reads.into_iter().collect::<Vec<_>>(), [((ROOM, id("olga")), ReadRow { number: 3 })]);
+        assert!(in_room(9, vec![room::Event::MessageEdited(edited)]).reads.is_empty());
     }
 
     #[test]

@@ -124,8 +124,10 @@ export class OpenRoom {
     if (frame.type === 'message') {
       this.room.lastNumber = Math.max(this.room.lastNumber, frame.message.number);
       if (this.typing.delete(frame.message.author)) this.#drawTyping();
+      const mine = frame.message.author === this.me;
+      if (mine) this.#haveRead(frame.room, frame.message.number);
       this.timeline.upsert(frame.message);
-      if (frame.message.author === this.me) this.pendingChanged(frame.room);
+      if (mine) this.pendingChanged(frame.room);
     } else if (frame.type === 'room') {
       Object.assign(this.room, frame.details);
       this.#drawDetails();
@@ -163,9 +165,7 @@ export class OpenRoom {
 
   /** The outbox learnt what number a message got. The feed brings it too, whichever is first. */
   acknowledged(item, answer) {
-    // Whoever answers has read what they answer to, wherever the window's focus is.
-    this.list.read(item.room, answer.number);
-    this.sendRead(item.room, answer.number);
+    this.#haveRead(item.room, answer.number);
     if (item.room !== this.wanted || !this.room || this.timeline.messages.has(answer.number)) return;
     if (answer.number <= this.room.lastNumber) return;
     this.timeline.upsert({
@@ -308,9 +308,14 @@ export class OpenRoom {
 
   #seen(number) {
     if (!this.room || this.room.role === null || number <= this.room.readNumber) return;
-    this.room.readNumber = number;
-    this.list.read(this.wanted, number);
+    this.#haveRead(this.wanted, number);
     this.sendRead(this.wanted, number);
+  }
+
+  /** What one sent oneself is read: the server knows that by itself, and nobody has to tell it. */
+  #haveRead(roomId, number) {
+    if (roomId === this.wanted && this.room) this.room.readNumber = Math.max(this.room.readNumber, number);
+    this.list.read(roomId, number);
   }
 
   async #sendRead(room, number) {

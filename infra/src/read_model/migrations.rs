@@ -6,8 +6,14 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 /// Version, name and text of each migration, in order.
 type Scripts = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Scripts = &[(1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql"))];
-const POSTGRES: Scripts = &[(1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql"))];
+const SQLITE: Scripts = &[
+    (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
+    (2, "sending reads", include_str!("../../migrations/sqlite/0002_sending_reads.sql")),
+];
+const POSTGRES: Scripts = &[
+    (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
+    (2, "sending reads", include_str!("../../migrations/postgres/0002_sending_reads.sql")),
+];
 
 /// The migrations of the SQLite file.
 pub(super) fn sqlite() -> Migrator {
@@ -17,6 +23,12 @@ pub(super) fn sqlite() -> Migrator {
 /// The migrations of the Postgres schema. Runs under an advisory lock, so that nodes may start together.
 pub(super) fn postgres() -> Migrator {
     migrator(POSTGRES)
+}
+
+/// The first `count` migrations of the SQLite file: a file as an earlier version left it.
+#[cfg(test)]
+pub(super) fn sqlite_until(count: usize) -> Migrator {
+    migrator(&SQLITE[..count])
 }
 
 fn migrator(scripts: Scripts) -> Migrator {

@@ -49,6 +49,7 @@ macro_rules! contract {
             hostile_texts_come_back_as_they_went_in,
             ten_thousand_rooms_and_a_big_batch,
             people_are_found_and_read_positions_rise,
+            of_read_positions_from_two_topics_the_highest_counts,
             it_survives_being_opened_again_by_two_at_once,
         );
     };
@@ -559,6 +560,33 @@ pub async fn people_are_found_and_read_positions_rise(adapter: &impl Adapter) {
     let reads = timeline.reads_of(room(1), 10).await.unwrap();
     assert_eq!(reads.iter().map(|read| (read.user.as_str(), read.number)).collect::<Vec<_>>(), [("a", 4), ("b", 10)]);
     assert_eq!(timeline.reads_of(room(1), 1).await.unwrap().len(), 1);
+}
+
+/// Two topics raise them, each followed by a task of its own: what people say they have read, and what they send.
+pub async fn of_read_positions_from_two_topics_the_highest_counts(adapter: &impl Adapter) {
+    const PEOPLE: u64 = 200;
+    const READS: TopicPartition = TopicPartition { topic: Topic::Reads, partition: 1 };
+    let (one, other) = (adapter.open().await, adapter.open().await);
+    let name = |number: u64| format!("p{number:03}");
+    let members = (0..PEOPLE).fold(Rows::default(), |rows, number| rows.member(1, &name(number), Some(Role::Member), 1));
+    members.write(&*one).await;
+    for round in 1..=10 {
+        // Of each person now the one topic is ahead, now the other.
+        let rows = |turn: u64| {
+            (0..PEOPLE).fold(Rows::default(), |rows, number| rows.read(1, &name(number), 2 * round + (number + round + turn) % 2))
+        };
+        let (sent, said) = (rows(0).0, rows(1).0);
+        let [from_rooms, from_reads] = [PARTITION, READS].map(|partition| one.checkpoint(partition));
+        let (from_rooms, from_reads) = (from_rooms.await.unwrap(), from_reads.await.unwrap());
+        let (next_rooms, next_reads) = (position(from_rooms.next_offset + 1), position(from_reads.next_offset + 1));
+        let (rooms, reads) =
+            tokio::join!(one.apply(&sent, PARTITION, from_rooms, next_rooms), other.apply(&said, READS, from_reads, next_reads));
+        rooms.unwrap();
+        reads.unwrap();
+        let found = one.reads_of(room(1), 1_000).await.unwrap();
+        assert_eq!(found.len() as u64, PEOPLE);
+        assert!(found.iter().all(|read| read.number == 2 * round + 1), "{round}: {found:?}");
+    }
 }
 
 pub async fn it_survives_being_opened_again_by_two_at_once(adapter: &impl Adapter) {

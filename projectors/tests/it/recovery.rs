@@ -49,6 +49,20 @@ async fn killed_at_every_batch_it_resumes_to_the_same_picture() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_and_what_was_said_to_be_read_give_one_position() {
+    let stage = Stage::new();
+    tell_story(&*stage.log).await;
+    // Olga sent the messages 1 to 3 and said that she read up to 1; Mia sent none and said 2.
+    for name in ["once", "again"] {
+        stage.projected(name).await;
+        let reads = stage.timeline(name).await.reads_of(room_id(1), 10).await.unwrap();
+        assert_eq!(reads.iter().map(|read| (read.user.as_str(), read.number)).collect::<Vec<_>>(), [("mia", 2), ("olga", 3)]);
+        let olga = stage.timeline(name).await.rooms_of(&id("olga"), None, 10).await.unwrap();
+        assert!(olga.items.iter().all(|mine| mine.room.viewer.read_number == mine.room.last_number), "{olga:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_at_once_double_nothing() {
     let stage = Stage::new();
     let (one, other) = (stage.timeline("shared").await, stage.timeline("shared").await);

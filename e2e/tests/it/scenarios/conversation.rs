@@ -43,6 +43,12 @@ pub async fn what_is_written_arrives(at: &Addresses) -> Result<()> {
     ensure!(texts == ["안녕, 밥!", "two\nlines", "🧑‍🚀 emoji", "é becomes é", "the last"], "{texts:?}");
     let numbers: Vec<_> = history.iter().filter_map(|message| message.get("number").and_then(Value::as_u64)).collect();
     ensure!(numbers == [1, 2, 3, 4, 5], "{numbers:?}");
+
+    // Sending reads: what one wrote is unread to the other alone.
+    for (person, unread) in [(&ann, 0), (&bob, 5)] {
+        let shown = person.query(&format!("/chat/rooms/{room}"), last.read_token.as_deref()).await?.success()?;
+        ensure!(shown.number("/unread")? == unread, "{}: {shown:?}", person.id);
+    }
     Ok(())
 }
 

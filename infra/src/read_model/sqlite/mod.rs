@@ -172,6 +172,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_from_before_sending_read_learns_who_sent_what() {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        migrations::sqlite_until(1).run(&pool).await.unwrap();
+        let earlier = "INSERT INTO messages (room_id, number, author, sent_at, version) \
+            VALUES (x'01', 1, 'ann', 0, 1), (x'01', 2, 'bob', 0, 2), (x'01', 3, 'ann', 0, 3), (x'02', 1, 'bob', 0, 1)";
+        sqlx::query(earlier).execute(&pool).await.unwrap();
+        sqlx::query("INSERT INTO reads VALUES (x'01', 'ann', 1), (x'01', 'bob', 3)").execute(&pool).await.unwrap();
+        migrations::sqlite().run(&pool).await.unwrap();
+        let rows = sqlx::query("SELECT hex(room_id) || user_id || number AS line FROM reads ORDER BY line").fetch_all(&pool);
+        let lines: Vec<String> = rows.await.unwrap().iter().map(|row| row.get("line")).collect();
+        assert_eq!(lines, ["01ann3", "01bob3", "02bob1"]);
+    }
+
+    #[tokio::test]
     async fn pages_are_read_from_an_index_and_never_sorted() {
         let all = &statements::SQLITE;
         for statement in [
