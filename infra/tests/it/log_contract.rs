@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::wire::Record;
+use futures_util::FutureExt as _;
 use infra::log::{Fault, Log, Producer, StoredRecord, Tail, Topic, TopicPartition};
 
 use crate::log_process::Place;
@@ -35,6 +36,7 @@ macro_rules! contract {
             a_tail_waits_and_is_woken,
             several_tails_read_independently,
             a_cancelled_read_loses_nothing,
+            reads_that_are_always_given_up_come_forward,
             big_records_pass_up_to_the_limit,
             an_empty_partition_is_empty,
             many_partitions_are_independent,
@@ -190,6 +192,35 @@ pub async fn a_cancelled_read_loses_nothing(adapter: impl Adapter) {
     }
     seen.extend(read(&mut *tail, 200 - seen.len()).await);
     assert_eq!(seen.iter().map(|stored| stored.offset).collect::<Vec<_>>(), (start..start + 200).collect::<Vec<_>>());
+}
+
+/// Whoever waits for several things gives reads up all the time, and may be quicker each time than the disk or the network.
+pub async fn reads_that_are_always_given_up_come_forward(adapter: impl Adapter) {
+    const COUNT: u64 = 500;
+    let log = adapter.open().await;
+    let start = start_of(&*log, ROOMS).await;
+    let producer = log.producer().unwrap();
+    let sent: Vec<_> = (0..COUNT).map(|number| producer.append(ROOMS, numbered(number as usize)).unwrap()).collect();
+    for appending in sent {
+        appending.await.unwrap();
+    }
+    let mut tail = log.tail(ROOMS, start).await.unwrap();
+    let mut seen: Vec<StoredRecord> = Vec::new();
+    let limit = tokio::time::Instant::now() + PATIENCE;
+    while (seen.len() as u64) < COUNT {
+        assert!(tokio::time::Instant::now() < limit, "{} of {COUNT} records came", seen.len());
+        // Now more is asked for, now less than by the call that was given up before.
+        let records_max = [300, 7][seen.len() % 2];
+        match tail.next(records_max, PATIENCE).now_or_never() {
+            Some(records) => {
+                let records = records.unwrap();
+                assert!(!records.is_empty() && records.len() <= records_max);
+                seen.extend(records);
+            }
+            None => tokio::task::yield_now().await,
+        }
+    }
+    assert_eq!(seen.iter().map(|stored| stored.offset).collect::<Vec<_>>(), (start..start + COUNT).collect::<Vec<_>>());
 }
 
 pub async fn big_records_pass_up_to_the_limit(adapter: impl Adapter) {

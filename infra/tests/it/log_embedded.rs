@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use domain::Timestamp;
+use futures_util::FutureExt as _;
 use infra::clock::Clock;
 use infra::log::embedded::{self, Options};
 use infra::log::{Fault, Log, Topic, TopicPartition};
 
-use crate::log_contract::{Adapter, TWO, append, contract, numbered, read_all};
+use crate::log_contract::{Adapter, PATIENCE, TWO, append, contract, numbered, read_all};
 use crate::log_process::{self, Place};
 
 struct Embedded {
@@ -51,6 +52,25 @@ async fn a_folder_is_refused_while_it_is_open_and_with_other_counts() {
     let refused = embedded::open(adapter.folder.path(), three).map(|_| ());
     assert!(matches!(refused, Err(Fault::Misconfigured(text)) if text.contains("users.v1 has 2 partitions")));
     adapter.open().await;
+}
+
+#[tokio::test]
+async fn a_folder_is_free_though_its_tail_was_dropped_in_the_middle_of_a_read() {
+    let adapter = Embedded::fresh(TWO).await.unwrap();
+    let rooms = TopicPartition { topic: Topic::Rooms, partition: 0 };
+    let log = adapter.open().await;
+    let producer = log.producer().unwrap();
+    let sent: Vec<_> = (0..5_000).map(|number| producer.append(rooms, numbered(number)).unwrap()).collect();
+    for appending in sent {
+        appending.await.unwrap();
+    }
+    drop((producer, log));
+    for _ in 0..10 {
+        let log = adapter.open().await;
+        let mut tail = log.tail(rooms, 0).await.unwrap();
+        assert!(tail.next(5_000, PATIENCE).now_or_never().is_none(), "so much is read on another thread");
+        drop((tail, log));
+    }
 }
 
 #[tokio::test]

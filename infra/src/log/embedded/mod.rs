@@ -8,6 +8,7 @@
 
 mod codec;
 mod folder;
+mod hold;
 mod retention;
 mod tail;
 mod writer;
@@ -15,7 +16,7 @@ mod writer;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ids::{EventTopic, PartitionId};
@@ -23,8 +24,9 @@ use domain::wire::Record;
 use tokio::sync::watch;
 
 use self::folder::Folder;
+use self::hold::{Hold, Released};
 use self::tail::EmbeddedTail;
-use self::writer::{Ended, Queue};
+use self::writer::Queue;
 use super::{Appending, Assignment, Fault, Log, Offset, Producer, RECORD_BYTES_MAX, Tail, Topic, TopicPartition};
 use crate::clock::{Clock, SystemClock};
 
@@ -55,8 +57,10 @@ impl Default for Options {
 /// other partition counts, by another version, or is damaged.
 pub fn open(path: &Path, options: Options) -> Result<Arc<dyn Log>, Fault> {
     let folder = Folder::open(path, &options)?;
-    let (queue, ended) = writer::start(folder.clone(), options.clock.clone())?;
-    Ok(Arc::new(EmbeddedLog { core: Arc::new(Core { folder, queue: Some(queue), ended: Mutex::new(ended) }), options }))
+    let (hold, released) = hold::hold();
+    let queue = writer::start(folder.clone(), options.clock.clone(), hold.clone())?;
+    let core = Core { folder, queue: Some(queue), hold: Some(hold), released };
+    Ok(Arc::new(EmbeddedLog { core: Arc::new(core), options }))
 }
 
 /// What the log, its producers and its tails share. The last of them closes the folder.
@@ -64,16 +68,18 @@ struct Core {
     folder: Folder,
     /// There until the core is dropped.
     queue: Option<Queue>,
-    ended: Mutex<Ended>,
+    /// For the threads that read; there until the core is dropped.
+    hold: Option<Hold>,
+    released: Released,
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
-        // The writer ends with its queue, and is waited for, so that whoever opens the folder next finds it unlocked.
+        // The writer ends with its queue, and is waited for, as is a read whose tail was dropped: so that whoever opens the folder
+        // next finds it unlocked.
         self.queue = None;
-        if let Ok(ended) = self.ended.lock() {
-            ended.wait();
-        }
+        self.hold = None;
+        self.released.wait();
     }
 }
 

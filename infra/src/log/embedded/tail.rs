@@ -1,12 +1,15 @@
 //! Reading a partition onwards.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use super::codec;
 use super::folder::Folder;
+use super::{Core, codec};
 use crate::log::{Fault, Offset, StoredRecord, Tail, TopicPartition};
 
 /// The bytes after which [`Tail::next`] takes no more records.
@@ -21,42 +24,83 @@ pub struct EmbeddedTail {
     of: TopicPartition,
     /// The offset from which the next record is read.
     position: Offset,
+    /// What was read, and not asked for yet: records below `position`.
+    ready: VecDeque<StoredRecord>,
+    /// A read on another thread that is under way. It belongs to the tail and not to the call that began it: a call that is given up
+    /// leaves it to the next one, so that there is never a second, and giving up again and again still comes forward.
+    reading: Option<JoinHandle<Result<Batch, Fault>>>,
     end: watch::Receiver<Offset>,
     /// Keeps the log open for as long as somebody reads it.
-    _core: std::sync::Arc<super::Core>,
+    core: Arc<Core>,
 }
 
 impl EmbeddedTail {
-    pub(super) fn new(core: std::sync::Arc<super::Core>, of: TopicPartition, from: Offset) -> Result<Self, Fault> {
+    pub(super) fn new(core: Arc<Core>, of: TopicPartition, from: Offset) -> Result<Self, Fault> {
         let folder = core.folder.clone();
         let end = folder.end(of)?.subscribe();
         let last = *end.borrow();
         if from > last {
             return Err(Fault::Misconfigured(format!("{of} ends at {last}, so it cannot be read from {from}")));
         }
-        Ok(Self { folder, of, position: from, end, _core: core })
+        Ok(Self { folder, of, position: from, ready: VecDeque::new(), reading: None, end, core })
+    }
+
+    /// Waits until there is something behind the position, and reads it into `ready`. May be given up anywhere.
+    async fn fill(&mut self, records_max: usize) -> Result<(), Fault> {
+        let reading = match &mut self.reading {
+            Some(reading) => reading,
+            None => {
+                let position = self.position;
+                let end = *self
+                    .end
+                    .wait_for(|end| *end > position)
+                    .await
+                    .map_err(|_| Fault::Unavailable("the log was closed".to_owned()))?;
+                if end - position <= IN_MEMORY_RECORDS_MAX {
+                    let batch = read(&self.folder, self.of, position, end, records_max)?;
+                    self.take(batch);
+                    return Ok(());
+                }
+                let reading = self.begin(end, records_max);
+                self.reading.insert(reading)
+            }
+        };
+        let read = reading.await;
+        self.reading = None;
+        let batch = read.map_err(|error| Fault::Unavailable(format!("reading {} failed: {error}", self.of)))??;
+        self.take(batch);
+        Ok(())
+    }
+
+    /// Begins to read up to `end` where blocking is allowed.
+    fn begin(&self, end: Offset, records_max: usize) -> JoinHandle<Result<Batch, Fault>> {
+        let (folder, hold) = (self.folder.clone(), self.core.hold.clone());
+        let (of, position) = (self.of, self.position);
+        tokio::task::spawn_blocking(move || {
+            let batch = read(&folder, of, position, end, records_max);
+            drop(folder);
+            drop(hold);
+            batch
+        })
+    }
+
+    fn take(&mut self, batch: Batch) {
+        self.position = batch.next;
+        self.ready.extend(batch.records);
     }
 }
 
 #[async_trait]
 impl Tail for EmbeddedTail {
     async fn next(&mut self, records_max: usize, wait_max: Duration) -> Result<Vec<StoredRecord>, Fault> {
-        let position = self.position;
-        let end = match tokio::time::timeout(wait_max, self.end.wait_for(|end| *end > position)).await {
-            Ok(Ok(end)) => *end,
-            Ok(Err(_)) => return Err(Fault::Unavailable("the log was closed".to_owned())),
-            Err(_) => return Ok(Vec::new()),
-        };
-        let (folder, of) = (self.folder.clone(), self.of);
-        let batch = if end - position <= IN_MEMORY_RECORDS_MAX {
-            read(&folder, of, position, end, records_max)?
-        } else {
-            tokio::task::spawn_blocking(move || read(&folder, of, position, end, records_max))
-                .await
-                .map_err(|error| Fault::Unavailable(format!("reading {of} failed: {error}")))??
-        };
-        self.position = batch.next;
-        Ok(batch.records)
+        if self.ready.is_empty()
+            && let Ok(filled) = tokio::time::timeout(wait_max, self.fill(records_max)).await
+        {
+            filled?;
+        }
+        // The read may have been begun by a call that would have taken more.
+        let count = self.ready.len().min(records_max);
+        Ok(self.ready.drain(..count).collect())
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::codec;
 use super::folder::Folder;
+use super::hold::Hold;
 use super::retention::Retention;
 use crate::clock::Clock;
 use crate::log::{Appending, Fault, Offset, RECORD_BYTES_MAX, TopicPartition};
@@ -33,8 +34,6 @@ const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// How long an append may take before its outcome is called unknown. fjall waits without a limit for tables to be flushed, and a
 /// full disk may make that for ever.
 const CONFIRM_WAIT_MAX: Duration = Duration::from_secs(20);
-/// How long closing waits for the batch that is being written.
-const CLOSE_WAIT_MAX: Duration = Duration::from_secs(5);
 
 type Confirm = oneshot::Sender<Result<Offset, Fault>>;
 
@@ -83,23 +82,9 @@ async fn wait_for(confirmed: oneshot::Receiver<Result<Offset, Fault>>) -> Result
     }
 }
 
-/// Tells when the writer has ended and closed its handles of the folder.
-pub struct Ended(Receiver<()>);
-
-impl Ended {
-    /// Waits for the end, bounded. To be called when every [`Queue`] is gone.
-    pub fn wait(&self) {
-        // Nothing is ever sent: the answer is the sender's end.
-        if self.0.recv_timeout(CLOSE_WAIT_MAX) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            tracing::warn!("the log's writer did not end in time; its folder stays locked until the process ends");
-        }
-    }
-}
-
 /// Starts the writer. It ends when the queue is dropped.
-pub fn start(folder: Folder, clock: Arc<dyn Clock>) -> Result<(Queue, Ended), Fault> {
+pub fn start(folder: Folder, clock: Arc<dyn Clock>, hold: Hold) -> Result<Queue, Fault> {
     let (sender, queue) = sync_channel(QUEUE_RECORDS_MAX);
-    let (ending, ended) = sync_channel(0);
     let bytes = Arc::new(AtomicUsize::new(0));
     let retention = Retention::new(&folder, &*clock).map_err(|error| Fault::Unavailable(error.to_string()))?;
     let writer = Writer { folder, clock, retention, queued_bytes: bytes.clone(), failed: None };
@@ -107,10 +92,10 @@ pub fn start(folder: Folder, clock: Arc<dyn Clock>) -> Result<(Queue, Ended), Fa
         .name("log-writer".to_owned())
         .spawn(move || {
             writer.run(&queue);
-            drop::<SyncSender<()>>(ending);
+            drop(hold);
         })
         .map_err(|error| Fault::Unavailable(format!("the log's writer cannot be started: {error}")))?;
-    Ok((Queue { sender, bytes }, Ended(ended)))
+    Ok(Queue { sender, bytes })
 }
 
 struct Writer {
