@@ -4,39 +4,27 @@ use axum::extract::State;
 use domain::RoomId;
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Problem, Query};
-use serde::Deserialize;
 
-use super::page::{forwards, key, limit};
+use super::page::{Paging, forwards, key, limit};
 use super::{Api, Fresh, unavailable};
 use crate::cursor::Binding;
 use crate::dto::{Mention, Page};
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Parameters {
-    /// Rows of the page.
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    cursor: Option<String>,
-}
-
 /// Messages that mention one, the latest first; only of rooms one is in now, and without deleted ones.
 #[utoipa::path(
     get, path = "/chat/mentions", tag = "queries", security(("bearer" = []), ("cookie" = [])),
-    params(Parameters, ("Read-After" = Option<String>, Header, description = "read tokens, separated by commas")),
+    params(Paging, ("Read-After" = Option<String>, Header, description = "read tokens, separated by commas")),
     responses((status = 200, body = Page<Mention>), Problems)
 )]
 pub(super) async fn mentions(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     _: Fresh,
-    Query(parameters): Query<Parameters>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Page<Mention>>, Problem> {
     let binding = Binding::new("mentions", &[caller.user.as_str()]);
-    let before: Option<(i64, RoomId, u64)> = key(&binding, parameters.cursor.as_deref())?;
-    let page = api.timeline.mentions_of(&caller.user, before, limit(parameters.limit)?).await;
+    let before: Option<(i64, RoomId, u64)> = key(&binding, paging.cursor.as_deref())?;
+    let page = api.timeline.mentions_of(&caller.user, before, limit(paging.limit)?).await;
     let page = page.map_err(|fault| unavailable(&fault))?;
     Ok(Json(forwards(&binding, page, |mention| {
         let message = &mention.message;

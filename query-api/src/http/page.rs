@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use infra::http::Problem;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::cursor::Binding;
 use crate::dto::Page;
@@ -12,6 +12,18 @@ use crate::dto::Page;
 pub const LIMIT_MAX: u32 = 200;
 /// The rows of a page that asks for no number.
 pub const LIMIT_DEFAULT: u32 = 50;
+
+/// What a list is asked for that takes nothing else.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Rows of the page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<u32>,
+    /// `next` of the page before.
+    pub cursor: Option<String>,
+}
 
 /// A bad parameter.
 pub fn invalid(detail: impl Into<String>) -> Problem {
