@@ -122,6 +122,38 @@ pub fn made_up(folder: &Path) -> Result<Archive> {
     write(folder, "made-up", &lines)
 }
 
+/// A long archive of our own making: `rooms` rooms with `messages` messages each.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn long(folder: &Path, rooms: usize, messages: usize) -> Result<Archive> {
+    let line = |number: usize| Line {
+        room: format!("#room-{}", number % rooms.max(1)),
+        user: format!("nick{}", number % 23),
+        at: format!("2020-03-01T{:02}:{:02}:{:02}.000Z", number / 3_600 % 24, number / 60 % 60, number % 60),
+        // Many say the same: no message may be recognised by its text alone.
+        text: format!("line {}", number % 5),
+    };
+    write(folder, "long", &(0..rooms * messages).map(line).collect::<Vec<_>>())
+}
+
+/// An archive of one room, `#crowd`, that `members` people came into before one of them spoke.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn crowd(folder: &Path, members: usize) -> Result<Archive> {
+    let at = "2020-03-02T00:00:00.000Z";
+    let line = |user: String| Line { room: "#crowd".into(), user, at: at.into(), text: "so many!".into() };
+    let archive = write(folder, "crowd", &[line("nick0".to_owned())])?;
+    let memberships = folder.join(format!("crowd{MEMBERSHIP}.jsonl"));
+    let mut out = std::io::BufWriter::new(File::create(&memberships)?);
+    for number in 0..members {
+        writeln!(out, r##"{{"room":"#crowd","user":"nick{number}","at":"2020-03-01T00:00:00.000Z","event":"joined"}}"##)?;
+    }
+    out.flush()?;
+    Ok(Archive { memberships: Some(memberships), ..archive })
+}
+
 /// All messages of a file.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -64,6 +64,12 @@ impl Node {
     #[must_use]
     pub fn internal_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.internal)
+    }
+
+    /// The value that a setting was given for this node.
+    #[must_use]
+    pub fn setting(&self, setting: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == setting).map(|(_, value)| value.as_str())
     }
 
     /// Sets one more setting, or another value, for the next start.
@@ -163,12 +169,43 @@ impl Node {
     /// # Errors
     /// When it fails; the error carries what it wrote.
     pub async fn tool(&self, arguments: &[&str], settings: &[(&str, String)]) -> Result<String> {
+        let (status, said, complained) = self.tool_outcome(arguments, settings).await?;
+        ensure!(status.success(), "sarangbang {arguments:?}: {status}\n{said}\n{complained}");
+        Ok(said)
+    }
+
+    /// As [`Node::tool`], but a failure is an outcome too: how it ended, and what it wrote to standard output and standard error.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn tool_outcome(&self, arguments: &[&str], settings: &[(&str, String)]) -> Result<(ExitStatus, String, String)> {
+        let out = self.piped(arguments, settings)?.output().await?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok((out.status, text(out.stdout), text(out.stderr)))
+    }
+
+    /// Starts a tool and leaves it running; dropping it kills it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_tool(&self, arguments: &[&str]) -> Result<Child> {
+        self.piped(arguments, &[])?.spawn().context("cannot start the tool")
+    }
+
+    fn piped(&self, arguments: &[&str], settings: &[(&str, String)]) -> Result<Command> {
         let mut command = self.command(arguments)?;
         command.envs(settings.iter().map(|(setting, value)| (variable(setting), value)));
-        let out = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().await?;
-        let (said, complained) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-        ensure!(out.status.success(), "sarangbang {arguments:?}: {}\n{said}\n{complained}", out.status);
-        Ok(said.into_owned())
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    /// What the node answers at `/metrics`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        let url = format!("{}/metrics", self.internal_url());
+        Ok(reqwest::get(url).await?.error_for_status()?.text().await?)
     }
 
     /// The resident memory of the running process in bytes.

@@ -17,6 +17,14 @@ pub struct Addresses {
     pub auth: String,
 }
 
+impl Addresses {
+    /// All at one process.
+    fn one(node: &Node) -> Self {
+        let url = node.public_url();
+        Self { command: url.clone(), query: url.clone(), auth: url }
+    }
+}
+
 /// The servers that the tests were given.
 #[derive(Clone, Debug)]
 pub struct Servers {
@@ -24,6 +32,24 @@ pub struct Servers {
     pub kafka: String,
     /// The URL of a database.
     pub postgres: String,
+}
+
+impl Servers {
+    /// Settings for a system on these servers, with topics and a schema that nobody else has.
+    #[must_use]
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let unique = infra::random::uuid_v4().simple().to_string();
+        vec![
+            ("log.kind", "kafka".to_owned()),
+            ("log.brokers", self.kafka.clone()),
+            ("log.topic_prefix", format!("e2e-{unique}")),
+            ("log.event_partitions", PARTITIONS.to_string()),
+            ("log.session_timeout_ms", SESSION_TIMEOUT_MS.to_string()),
+            ("read_model.kind", "postgres".to_owned()),
+            ("read_model.postgres_url", self.postgres.clone()),
+            ("read_model.schema", format!("e2e_{unique}")),
+        ]
+    }
 }
 
 /// The servers named by the environment, or `None` with a line that says what is skipped.
@@ -62,6 +88,30 @@ pub fn folder(tests: &Path, scenario: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Everything in one process on Kafka and Postgres: what a browser can be pointed at without a gateway.
+pub struct OnServers {
+    /// The one process.
+    pub node: Node,
+}
+
+impl OnServers {
+    /// Starts it with topics and a schema of its own.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start(folder: &Path, servers: &Servers) -> Result<Self> {
+        let mut node = Node::new("all", "all", folder, &servers.settings())?;
+        node.start().await?;
+        Ok(Self { node })
+    }
+
+    /// Where its requests go.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        Addresses::one(&self.node)
+    }
+}
+
 /// Everything in one process on the embedded log and SQLite.
 pub struct Embedded {
     /// The one process.
@@ -74,7 +124,15 @@ impl Embedded {
     /// # Errors
     /// When it does not become ready.
     pub async fn start(folder: &Path) -> Result<Self> {
-        let mut node = Node::new("all", "all", folder, &[])?;
+        Self::start_with(folder, &[]).await
+    }
+
+    /// As [`Embedded::start`], with settings of its own.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn start_with(folder: &Path, settings: &[(&'static str, String)]) -> Result<Self> {
+        let mut node = Node::new("all", "all", folder, settings)?;
         node.start().await?;
         Ok(Self { node })
     }
@@ -82,8 +140,7 @@ impl Embedded {
     /// Where its requests go.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
-        let url = self.node.public_url();
-        Addresses { command: url.clone(), query: url.clone(), auth: url }
+        Addresses::one(&self.node)
     }
 }
 
@@ -110,17 +167,15 @@ impl Cluster {
     /// # Errors
     /// When one does not become ready.
     pub async fn start(folder: &Path, servers: &Servers, nodes: usize) -> Result<Self> {
-        let unique = infra::random::uuid_v4().simple().to_string();
-        let mut settings = vec![
-            ("log.kind", "kafka".to_owned()),
-            ("log.brokers", servers.kafka.clone()),
-            ("log.topic_prefix", format!("e2e-{unique}")),
-            ("log.event_partitions", PARTITIONS.to_string()),
-            ("log.session_timeout_ms", SESSION_TIMEOUT_MS.to_string()),
-            ("read_model.kind", "postgres".to_owned()),
-            ("read_model.postgres_url", servers.postgres.clone()),
-            ("read_model.schema", format!("e2e_{unique}")),
-        ];
+        Self::start_with(folder, servers, nodes, &[]).await
+    }
+
+    /// As [`Cluster::start`], with settings of its own for every process.
+    ///
+    /// # Errors
+    /// When one does not become ready.
+    pub async fn start_with(folder: &Path, servers: &Servers, nodes: usize, own: &[(&'static str, String)]) -> Result<Self> {
+        let mut settings = [servers.settings().as_slice(), own].concat();
         let mut auth = Node::new("auth-api", "auth-1", folder, &settings)?;
         settings.push(("tokens.jwks_url", format!("{}/user/.well-known/jwks.json", auth.public_url())));
         // Tools sign their own tokens with the key that auth-api makes at its first start.

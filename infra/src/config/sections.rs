@@ -124,8 +124,8 @@ section! {
 section! {
     /// Commands: how they wait, how long they are remembered, what they may cost.
     pub struct Command = "command" {
-        /// How long a repeated `Idempotency-Key` is recognised.
-        idempotency_window_ms: u64 = 86_400_000, Kind::Integer { min: 60_000, max: 2_592_000_000 };
+        /// How long a repeated `Idempotency-Key` is recognised. A client must not repeat a command for longer than this.
+        idempotency_window_ms: u64 = 86_400_000, Kind::Integer { min: 10_000, max: 2_592_000_000 };
         /// Requests that may wait for one partition; more are answered 503 with `Retry-After`.
         queue_requests_max: u32 = 4_096, Kind::Integer { min: 1, max: 100_000 };
         /// Events of one partition that may be on their way to the log at once.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use domain::{CommandId, RoomId, Scope, Timestamp, UserId};
 use infra::tokens::{Grant, Signer};
-use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use reqwest::header::{self, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -89,6 +90,10 @@ pub struct Api {
     told: Mutex<Option<Instant>>,
 }
 
+/// How far a query must see: the read token of a command, or nothing in particular.
+#[derive(Debug, Default)]
+pub struct ReadAfter(Option<HeaderValue>);
+
 /// A room as far as an import cares.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -162,7 +167,7 @@ impl Api {
     /// Registers a person.
     pub async fn register(&self, id: CommandId, user: &UserId, name: &str, at: Timestamp) -> Result<(), Fault> {
         let body = json!({"userId": user, "userName": name, "registeredAt": at});
-        self.command(Method::POST, format!("{}/internal/users", self.addresses.internal), id, &body).await
+        self.command(Method::POST, format!("{}/internal/users", self.addresses.internal), id, &body).await.map(drop)
     }
 
     /// Makes a public room under the id that its source and name there give it.
@@ -174,11 +179,11 @@ impl Api {
             "onBehalfOf": room.maker.id,
             "sentAt": room.since,
         });
-        self.command(Method::POST, format!("{}/chat/rooms", self.addresses.commands), id, &body).await
+        self.command(Method::POST, format!("{}/chat/rooms", self.addresses.commands), id, &body).await.map(drop)
     }
 
-    /// Walks into a public room.
-    pub async fn join(&self, id: CommandId, room: RoomId, user: &UserId, at: Timestamp) -> Result<(), Fault> {
+    /// Walks into a public room. The answer stands for how far the room has come, also for somebody who is in it already.
+    pub async fn join(&self, id: CommandId, room: RoomId, user: &UserId, at: Timestamp) -> Result<ReadAfter, Fault> {
         let body = json!({"onBehalfOf": user, "sentAt": at});
         self.command(Method::PUT, format!("{}/chat/rooms/{room}/members/me", self.addresses.commands), id, &body).await
     }
@@ -186,24 +191,25 @@ impl Api {
     /// Walks out.
     pub async fn leave(&self, id: CommandId, room: RoomId, user: &UserId) -> Result<(), Fault> {
         let body = json!({"onBehalfOf": user});
-        self.command(Method::DELETE, format!("{}/chat/rooms/{room}/members/me", self.addresses.commands), id, &body).await
+        let url = format!("{}/chat/rooms/{room}/members/me", self.addresses.commands);
+        self.command(Method::DELETE, url, id, &body).await.map(drop)
     }
 
     /// Says something.
     pub async fn say(&self, id: CommandId, room: RoomId, user: &UserId, at: Timestamp, text: &str) -> Result<(), Fault> {
         let body = json!({"text": text, "onBehalfOf": user, "sentAt": at});
-        self.command(Method::POST, format!("{}/chat/rooms/{room}/messages", self.addresses.commands), id, &body).await
+        self.command(Method::POST, format!("{}/chat/rooms/{room}/messages", self.addresses.commands), id, &body).await.map(drop)
     }
 
-    /// The room, if it is there.
-    pub async fn room(&self, room: RoomId) -> Result<Option<RoomView>, Fault> {
-        self.query(&format!("/chat/rooms/{room}"), &[]).await
+    /// The room, if it is there, once the read model has come as far as `reached`.
+    pub async fn room(&self, room: RoomId, reached: &ReadAfter) -> Result<Option<RoomView>, Fault> {
+        self.query(&format!("/chat/rooms/{room}"), &[], reached).await
     }
 
-    /// The messages after `number`, up to [`PAGE`] of them.
-    pub async fn messages_after(&self, room: RoomId, number: u64) -> Result<Vec<MessageView>, Fault> {
+    /// The messages after `number`, up to [`PAGE`] of them, once the read model has come as far as `reached`.
+    pub async fn messages_after(&self, room: RoomId, number: u64, reached: &ReadAfter) -> Result<Vec<MessageView>, Fault> {
         let (after, limit) = (number.to_string(), PAGE.to_string());
-        let page = self.query(&format!("/chat/rooms/{room}/messages"), &[("after", &after), ("limit", &limit)]).await?;
+        let page = self.query(&format!("/chat/rooms/{room}/messages"), &[("after", &after), ("limit", &limit)], reached).await?;
         Ok(page.map(|page: Page<MessageView>| page.items).unwrap_or_default())
     }
 
@@ -212,25 +218,35 @@ impl Api {
         let limit = PAGE.to_string();
         let mut parameters = vec![("limit", limit.as_str())];
         parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
-        self.query(&format!("/chat/rooms/{room}/members"), &parameters).await
+        self.query(&format!("/chat/rooms/{room}/members"), &parameters, &ReadAfter::default()).await
     }
 
     /// A person, if they are there.
     pub async fn person(&self, user: &UserId) -> Result<Option<PersonView>, Fault> {
-        self.query(&format!("/chat/people/{}", segment(user.as_str())), &[]).await
+        self.query(&format!("/chat/people/{}", segment(user.as_str())), &[], &ReadAfter::default()).await
     }
 
-    async fn command(&self, method: Method, url: String, id: CommandId, body: &Value) -> Result<(), Fault> {
+    async fn command(&self, method: Method, url: String, id: CommandId, body: &Value) -> Result<ReadAfter, Fault> {
         let request = || self.http.request(method.clone(), &url).header("Idempotency-Key", id.to_string()).json(body);
         let answer = self.until_answered(request).await?;
+        let reached = ReadAfter(answer.headers().get("Read-Token").cloned());
         // Read to its end, so that the connection can be used again.
         let _ = answer.bytes().await;
-        Ok(())
+        Ok(reached)
     }
 
-    async fn query<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Option<T>, Fault> {
+    async fn query<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        ReadAfter(reached): &ReadAfter,
+    ) -> Result<Option<T>, Fault> {
         let url = format!("{}{path}", self.addresses.queries);
-        match self.until_answered(|| self.http.get(&url).query(parameters)).await {
+        let request = || {
+            let request = self.http.get(&url).query(parameters);
+            reached.iter().fold(request, |request, token| request.header("Read-After", token))
+        };
+        match self.until_answered(request).await {
             Ok(answer) => answer.json().await.map(Some).map_err(|error| Fault::GaveUp(error.to_string())),
             Err(Fault::Refused { status: StatusCode::NOT_FOUND, .. }) => Ok(None),
             Err(fault) => Err(fault),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::UserId;
 
-use super::api::{Api, Fault};
+use super::api::{Api, Fault, ReadAfter};
 use super::plan::{Act, Room};
 
 /// How often a room that the read model has not reached yet is asked for again.
@@ -51,7 +51,7 @@ pub async fn room(api: &Api, room: &Room, seen: impl Fn(u64)) -> Result<Compared
 async fn reached(api: &Api, room: &Room) -> Result<bool, Fault> {
     let wanted = room.messages() as u64;
     for _ in 0..ATTEMPTS_MAX {
-        if api.room(room.id).await?.is_some_and(|view| view.last_number >= wanted) {
+        if api.room(room.id, &ReadAfter::default()).await?.is_some_and(|view| view.last_number >= wanted) {
             return Ok(true);
         }
         tokio::time::sleep(PAUSE).await;
@@ -64,7 +64,7 @@ async fn messages(api: &Api, room: &Room, compared: &mut Compared, seen: impl Fn
         room.steps.iter().filter_map(|step| if let Act::Say(text) = &step.act { Some((step, text)) } else { None });
     let mut number = 0;
     loop {
-        let page = api.messages_after(room.id, number).await?;
+        let page = api.messages_after(room.id, number, &ReadAfter::default()).await?;
         let Some(last) = page.last() else { break };
         for message in &page {
             number += 1;
