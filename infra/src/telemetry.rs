@@ -2,6 +2,8 @@
 //!
 //! Log lines carry neither tokens nor what people write: the types that hold these hide them in `Debug`, and nobody logs a body.
 
+mod catalogue;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
@@ -72,6 +74,7 @@ fn metrics(node: &str, version: &'static str) -> Result<PrometheusHandle, Error>
         .build_recorder();
     let handle = recorder.handle();
     ::metrics::set_global_recorder(recorder).map_err(|_| Error::Twice)?;
+    catalogue::describe();
     ::metrics::gauge!("sarangbang_build_info", "version" => version, "node" => node.to_owned()).set(1.0);
     Ok(handle)
 }
@@ -85,9 +88,9 @@ mod tests {
         let options = Options { json: false, colour: false, filter: "info,=".to_owned(), node: "n".to_owned(), version: "0" };
         assert!(start(&options).unwrap_err().to_string().starts_with("telemetry.filter"));
         let handle = metrics("n", "0").unwrap();
-        ::metrics::histogram!("sarangbang_command_seconds").record(0.004);
+        ::metrics::histogram!("sarangbang_http_request_seconds").record(0.004);
         let text = handle.render();
-        assert!(text.contains("sarangbang_command_seconds_bucket{le=\"0.005\"} 1"), "{text}");
+        assert!(text.contains("sarangbang_http_request_seconds_bucket{le=\"0.005\"} 1"), "{text}");
         assert!(text.contains("sarangbang_build_info{version=\"0\",node=\"n\"} 1"), "{text}");
     }
 }

@@ -19,7 +19,8 @@ const UNDERSCORES_MIN: usize = 3;
 pub struct Repository {
     paths: BTreeSet<String>,
     documents: Vec<(String, String)>,
-    code: String,
+    /// The text of all code, one file behind the other.
+    pub(super) code: String,
 }
 
 /// Reads the documents, and what they may point to.
@@ -76,6 +77,18 @@ fn links(line: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Repository {
+    /// The text of a document; nothing where there is none.
+    pub(super) fn document(&self, path: &str) -> &str {
+        self.documents.iter().find(|(known, _)| known == path).map(|(_, text)| text.as_str()).unwrap_or_default()
+    }
+
+    /// One with these documents and this code.
+    #[cfg(test)]
+    pub(super) fn of(documents: &[(&str, &str)], code: &str) -> Self {
+        let documents = documents.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        Self { paths: BTreeSet::new(), documents, code: code.to_owned() }
+    }
+
     fn has_link(&self, document: &str, link: &str) -> bool {
         let folder = Path::new(document).parent().unwrap_or(Path::new(""));
         let mut parts = Vec::new();

@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod documents;
+mod metrics;
 mod sources;
 
 use anyhow::{Result, ensure};
@@ -17,7 +18,9 @@ pub fn run() -> Result<()> {
     let files = sources::read()?;
     let mut violations = dependencies::violations(&crates);
     violations.extend(files.iter().flat_map(sources::violations));
-    violations.extend(documents::violations(&documents::read()?));
+    let repository = documents::read()?;
+    violations.extend(documents::violations(&repository));
+    violations.extend(metrics::violations(&repository));
     for violation in &violations {
         println!("{violation}");
     }
