@@ -1,30 +1,56 @@
 //! Two people at two browser windows.
 
+use std::path::Path;
+
 use anyhow::{Result, bail, ensure};
 use e2e::browser::{Driver, Window, is_installed};
 use e2e::patience::{SOON, until};
-use e2e::system::{Embedded, servers_required};
+use e2e::system::{Embedded, OnServers, servers, servers_required};
 
 use crate::stage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_writes_appears_in_the_other_window() -> Result<()> {
-    if !is_installed() {
-        if servers_required() {
-            bail!("chromium and chromedriver are needed");
-        }
-        eprintln!("skipped: there is no chromium with chromedriver");
+    if !has_browser()? {
         return Ok(());
     }
     let stage = stage("browser").await?;
-    let folder = &stage.folder;
-    let mut system = Embedded::start(folder).await?;
-    let url = system.node.public_url();
+    let mut system = Embedded::start(&stage.folder).await?;
+    at_two_windows(&stage.folder, &system.node.public_url()).await?;
+    system.node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_writes_appears_in_the_other_window_on_kafka_and_postgres() -> Result<()> {
+    let Some(servers) = servers()? else { return Ok(()) };
+    if !has_browser()? {
+        return Ok(());
+    }
+    let stage = stage("browser-on-servers").await?;
+    let mut system = OnServers::start(&stage.folder, &servers).await?;
+    at_two_windows(&stage.folder, &system.node.public_url()).await?;
+    system.node.stop().await
+}
+
+/// Whether there is one; says so where there is none and none is required.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so in the output of the tests")]
+fn has_browser() -> Result<bool> {
+    if is_installed() {
+        return Ok(true);
+    }
+    if servers_required() {
+        bail!("chromium and chromedriver are needed");
+    }
+    eprintln!("skipped: there is no chromium with chromedriver");
+    Ok(false)
+}
+
+async fn at_two_windows(folder: &Path, url: &str) -> Result<()> {
     let driver = Driver::start(&folder.join("chromedriver.log")).await?;
     let ann = driver.window(&folder.join("ann")).await?;
     let bob = driver.window(&folder.join("bob")).await?;
 
-    let told = two_people_talk(&ann, &bob, &url).await;
+    let told = two_people_talk(&ann, &bob, url).await;
     // The pictures are worth most when something went wrong.
     ann.screenshot(&folder.join("ann.png")).await?;
     bob.screenshot(&folder.join("bob.png")).await?;
@@ -32,7 +58,7 @@ async fn what_one_writes_appears_in_the_other_window() -> Result<()> {
     ann.close().await?;
     bob.close().await?;
     drop(driver);
-    system.node.stop().await
+    Ok(())
 }
 
 async fn two_people_talk(ann: &Window, bob: &Window, url: &str) -> Result<()> {

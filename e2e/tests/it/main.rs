@@ -1,9 +1,12 @@
 //! The scenarios, run against the real program.
 
+mod big_room;
 mod browser;
 mod cluster;
 mod embedded;
 mod import;
+mod interrupted;
+mod operations;
 mod scenarios;
 
 use std::fs::File;
