@@ -44,9 +44,11 @@ install_packages() { # package…
     [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || die "apt-get could not install: $*"
   else
+    local rust=""
+    have cargo || [ -x "$HOME/.cargo/bin/cargo" ] || rust=" Rust is then fetched for this user alone."
     die "missing: $*
-  install it with:  sudo apt-get install --no-install-recommends $*
-  then start again."
+  as root:  apt-get update && apt-get install --no-install-recommends $*
+  then start again.$rust"
   fi
 }
 
