@@ -274,6 +274,7 @@ fn caller(index: usize) -> Result<Caller> {
         user: UserId::parse(&format!("person-{index}"))?,
         scope: Scope::default(),
         session: None,
+        issued_at: Timestamp::default(),
         expires_at: Timestamp::default(),
         token: Token("none".into()),
     })
