@@ -8,7 +8,7 @@ use domain::text::{RoomName, Topic};
 use domain::{CommandId, RoomId, StreamId, Timestamp, UserId};
 use infra::http::json::BodyBytesMax;
 use infra::http::openapi::Problems;
-use infra::http::{Json, Problem};
+use infra::http::{Json, Object, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,7 +41,8 @@ pub struct CreateRoom {
     #[schema(value_type = Vec<String>)]
     members: Vec<UserId>,
     /// With the `import` scope: what the room's id is derived from, so that it can be found again.
-    import: Option<ImportedRoom>,
+    #[schema(value_type = Option<ImportedRoom>)]
+    import: Option<Object<ImportedRoom>>,
     /// With the `import` scope: in whose name.
     #[schema(value_type = Option<String>)]
     on_behalf_of: Option<UserId>,
@@ -107,7 +108,7 @@ async fn create(State(api): State<Api>, asked: Asked, Json(body): Json<CreateRoo
 fn room_id(actor: &UserId, command: CommandId, body: &CreateRoom) -> Result<RoomId, Problem> {
     match (&body.import, body.kind) {
         (Some(_), Kind::Direct) => Err(Problem::value("/import", "a direct room's id is derived from its two people")),
-        (Some(import), Kind::Public | Kind::Private) => Ok(RoomId::of_import(&import.source.0, &import.name.0)),
+        (Some(Object(import)), Kind::Public | Kind::Private) => Ok(RoomId::of_import(&import.source.0, &import.name.0)),
         (None, Kind::Public | Kind::Private) => Ok(RoomId::of_creation(actor, command)),
         (None, Kind::Direct) => {
             let mut others = body.members.iter().filter(|user| *user != actor);

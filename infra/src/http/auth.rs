@@ -60,9 +60,14 @@ fn unauthorized(code: &'static str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, code)
 }
 
-/// The token of `Authorization: Bearer`; nothing without such a header; 401 for another scheme.
+/// The token of `Authorization: Bearer`; nothing without such a header; 401 for another scheme, and for two.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // Two callers in one request: whoever stands before us may have looked at the other one.
+    if values.next().is_some() {
+        return Err(unauthorized("token-invalid"));
+    }
     let (scheme, token) =
         value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(|| unauthorized("token-invalid"))?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(unauthorized("token-invalid")) }
@@ -155,6 +160,8 @@ mod tests {
         assert_eq!(ask(&signer, "GET", &[]).await, Err((401, "token-missing")));
         assert_eq!(ask(&signer, "GET", &[("authorization", "Basic YTpi")]).await, Err((401, "token-invalid")));
         assert_eq!(ask(&signer, "GET", &[("authorization", "Bearer")]).await, Err((401, "token-invalid")));
+        let twice = [("authorization", bearer.as_str()), ("authorization", "Bearer x")];
+        assert_eq!(ask(&signer, "POST", &twice).await, Err((401, "token-invalid")));
     }
 
     #[tokio::test]

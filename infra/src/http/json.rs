@@ -5,12 +5,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-use super::Problem;
+use super::form::Form;
 use super::problem::FieldError;
+use super::{Object, Problem};
 
 /// The most bytes of a body, unless the route says otherwise with [`BodyBytesMax`].
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -26,7 +27,7 @@ pub struct BodyBytesMax(pub usize);
 /// A JSON body, in or out.
 ///
 /// Coming in, it answers with a [`Problem`]: 415 for another content type, 413 beyond the limit, 400 for what is not JSON in UTF-8
-/// or is nested too deeply, 422 with a JSON pointer for a value that `T` refuses. That unknown fields are refused is said by `T`
+/// or is nested too deeply, 422 with a JSON pointer for a value that `T` refuses. It is an object, never an array. That unknown fields are refused is said by `T`
 /// (`#[serde(deny_unknown_fields)]`).
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
@@ -106,16 +107,17 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(malformed(&format!("the body is nested deeper than {BODY_DEPTH_MAX} levels")));
     }
     // The whole form first: otherwise an early wrong value would hide that the rest is no JSON at all.
-    serde_json::from_str::<IgnoredAny>(text).map_err(|error| malformed(&error.to_string()))?;
+    serde_json::from_str::<Form>(text).map_err(|error| malformed(&error.to_string()))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let reason = shortened(&error.inner().to_string());
-        match error.inner().classify() {
-            Category::Data => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "value-invalid")
-                .detail(reason.clone())
-                .errors(vec![FieldError { pointer: pointer(error.path()), reason }]),
-            Category::Syntax | Category::Eof | Category::Io => malformed(&reason),
-        }
+    let read: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut deserializer);
+    read.map(|Object(body)| body).map_err(|error| {
+        let reason = match error.inner().classify() {
+            Category::Data => shortened(&error.inner().to_string()),
+            // What serde_json says of a value that cannot be one of several names.
+            Category::Syntax | Category::Eof | Category::Io => "it is of another type".to_owned(),
+        };
+        let errors = vec![FieldError { pointer: pointer(error.path()), reason: reason.clone() }];
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "value-invalid").detail(reason).errors(errors)
     })
 }
 
@@ -173,12 +175,20 @@ mod tests {
     use super::*;
 
     #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Mood {
+        Good,
+        Bad,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
     #[expect(dead_code, reason = "only the way in is tested")]
     struct Send {
         text: domain::text::MessageText,
         #[serde(default)]
         mentions: Vec<domain::UserId>,
+        mood: Option<Mood>,
     }
 
     fn refused(body: &[u8]) -> (u16, &'static str, String) {
@@ -194,10 +204,14 @@ mod tests {
             (r#"{"text": ""}"#, "/text"),
             (r#"{"text": 5}"#, "/text"),
             (r#"{"text": "hi", "mentions": ["a", "b/c"]}"#, "/mentions/1"),
+            (r#"{"text": "hi", "mood": "so-so"}"#, "/mood"),
+            (r#"{"text": "hi", "mood": 5}"#, "/mood"),
+            (r#"{"text": "hi", "mood": ["good"]}"#, "/mood"),
             (r#"{"text": "hi", "more": 1}"#, "/more"),
             (r#"{"text": "hi", "a/b~": 1}"#, "/a~1b~0"),
             (r#"{"mentions": []}"#, ""),
             ("[]", ""),
+            (r#"["hi", []]"#, ""),
             ("null", ""),
         ] {
             assert_eq!(refused(body.as_bytes()), (422, "value-invalid", pointer.to_owned()), "{body}");
@@ -214,6 +228,8 @@ mod tests {
             br#"{"text": "hi"} x"#,
             b"{\"text\": \"\xff\"}",
             br#"{"text": "\ud800"}"#,
+            br#"{"text": "hi", "nobody's": "\ud800"}"#,
+            br#"{"text": "hi", "nobody's": 1e999}"#,
             b"{\"text\": \"a\nb\"}",
             deep.as_bytes(),
         ] {

@@ -9,9 +9,11 @@
 
 pub mod auth;
 mod codes;
+mod form;
 pub mod internal;
 pub mod json;
 pub mod layers;
+pub mod object;
 pub mod openapi;
 mod parts;
 pub mod problem;
@@ -21,6 +23,7 @@ pub mod trace;
 pub use auth::Authenticated;
 pub use json::Json;
 pub use layers::Limits;
+pub use object::Object;
 pub use parts::{Path, Query};
 pub use problem::Problem;
 pub use read_token::{ReadAfter, ReadToken};

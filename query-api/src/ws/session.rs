@@ -14,6 +14,7 @@ use domain::{RoomId, Timestamp, UserId};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use infra::http::Object;
 use tokio::time::Instant;
 
 use super::Live;
@@ -112,7 +113,7 @@ impl Session {
 
     /// Takes a text frame of the client.
     pub fn on_text(&mut self, text: &str, out: &mut Vec<Outgoing>) -> Then {
-        let Ok(frame) = serde_json::from_str(text) else { return self.on_malformed(out) };
+        let Ok(Object(frame)) = serde_json::from_str(text) else { return self.on_malformed(out) };
         if !self.allowance.take(1, Instant::now()) {
             return Then::Close(CutOff::TooManyFrames);
         }
