@@ -5,6 +5,7 @@
 
 mod architecture;
 mod bench;
+mod fuzz;
 mod licences;
 mod prove;
 mod services;
@@ -32,6 +33,8 @@ enum Task {
     CheckArchitecture,
     /// Licences and sources of the crates we build with.
     CheckLicences,
+    /// Feed what reads bytes of others with bytes that nobody chose.
+    Fuzz(fuzz::Arguments),
     /// Run a long proof and write its page to docs/proofs/.
     Prove {
         /// Which one; a wrong name lists them.
@@ -55,6 +58,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::CheckArchitecture => architecture::run(),
         Task::CheckLicences => licences::run(),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Prove { name } => prove::run(&name),
         Task::Services(arguments) => services::run(arguments),
     }

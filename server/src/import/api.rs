@@ -171,7 +171,7 @@ impl Api {
     }
 
     /// Makes a public room under the id that its source and name there give it.
-    pub async fn create_room(&self, id: CommandId, room: &super::plan::Room) -> Result<(), Fault> {
+    pub async fn create_room(&self, id: CommandId, room: &server::archive::plan::Room) -> Result<(), Fault> {
         let body = json!({
             "kind": "public",
             "name": room.name,

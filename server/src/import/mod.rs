@@ -1,17 +1,13 @@
 //! `sarangbang import`: sends archives of chats through the ordinary commands, and reads them back.
 //!
-//! * [`lines`] reads the files, [`names`] maps nicknames, [`plan`] says what is to be done: all pure, so that a repeated import
-//!   makes the same commands under the same ids;
+//! * [`server::archive`] reads the files and says what is to be done, in the same way each time;
 //! * [`api`] is the server as an import sees it; [`people`] registers, [`room`] imports a room from where it stands;
 //! * [`verify`] reads everything back; [`report`] and [`progress`] tell about it.
 //!
 //! Rules for people: `docs/import.md`.
 
 mod api;
-mod lines;
-mod names;
 mod people;
-mod plan;
 mod progress;
 mod report;
 mod room;
@@ -25,13 +21,13 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use infra::clock::SystemClock;
 use infra::config::Config;
+use server::archive::lines::{self, Refused};
+use server::archive::plan::{self, Plan};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::api::{Addresses, Api, TokenSource};
-use self::lines::Refused;
-use self::plan::Plan;
 use self::report::Report;
 use self::room::{Counts, Remaining, Run};
 use crate::{cli, compose, say};

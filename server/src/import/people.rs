@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::api::{Api, Fault};
-use super::lines::Refused;
-use super::plan::Person;
+use server::archive::lines::Refused;
+use server::archive::plan::Person;
 
 /// Why not everybody is registered.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use domain::{RoomId, UserId};
 use serde::Serialize;
 
-use super::lines::Refused;
-use super::plan::Plan;
+use server::archive::lines::Refused;
+use server::archive::plan::Plan;
 
 /// All of it.
 #[derive(Debug, Default, Serialize)]

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Api, Fault, MessageView};
-use super::lines::Refused;
-use super::plan::{Act, Person, Room, Step};
+use server::archive::lines::Refused;
+use server::archive::plan::{Act, Person, Room, Step};
 
 /// Commands of one room that may be under way at once.
 const BATCH_MAX: usize = 16;
@@ -231,7 +231,7 @@ mod tests {
     use domain::{Timestamp, UserId};
 
     use super::*;
-    use crate::import::plan::LineId;
+    use server::archive::plan::LineId;
 
     fn step(number: u64, second: i64, text: &str) -> Step {
         step_of("ann", number, second, text)

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::UserId;
+use server::archive::plan::{Act, Room};
 
 use super::api::{Api, Fault, ReadAfter};
-use super::plan::{Act, Room};
 
 /// How often a room that the read model has not reached yet is asked for again.
 const ATTEMPTS_MAX: u32 = 60;

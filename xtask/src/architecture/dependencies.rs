@@ -85,6 +85,8 @@ fn may_import(name: &str) -> Option<Vec<&'static str>> {
         "bench" => Some([below, SERVICES.to_vec()].concat()),
         // It searches the interleavings of the production state machine itself.
         "model" => Some(vec!["domain", "command-api"]),
+        // It feeds bytes to whatever reads bytes of others.
+        "fuzz" => Some(vec!["domain", "infra", "command-api", "query-api", "server"]),
         "server" => Some([below, SERVICES.to_vec()].concat()),
         service if SERVICES.contains(&service) => Some(below),
         _ => None,

@@ -127,15 +127,26 @@ const MESSAGES: &str = "messages";
 const MEMBERSHIPS: &str = "memberships";
 
 /// Reads an archive and plans it.
+///
+/// # Errors
+/// When a file cannot be read, or two nicknames would become one person.
 pub fn plan(archive: &Archive) -> Result<Plan> {
     let (messages, mut refused) = read(&archive.messages)?;
     let (memberships, refused_memberships) = archive.memberships.as_deref().map(read).transpose()?.unwrap_or_default();
     refused.extend(refused_memberships);
-    let lines = messages.into_iter().map(|line| (MESSAGES, line)).chain(memberships.into_iter().map(|line| (MEMBERSHIPS, line)));
-    of_lines(&archive.source, lines.collect(), refused)
+    of_lines(&archive.source, messages, memberships, refused)
 }
 
-fn of_lines(source: &str, mut lines: Vec<(&'static str, Line)>, refused: Vec<Refused>) -> Result<Plan> {
+/// Plans what the lines of an archive say.
+///
+/// # Errors
+/// When two nicknames would become one person.
+pub fn of_lines(source: &str, messages: Vec<Line>, memberships: Vec<Line>, refused: Vec<Refused>) -> Result<Plan> {
+    let lines = messages.into_iter().map(|line| (MESSAGES, line)).chain(memberships.into_iter().map(|line| (MEMBERSHIPS, line)));
+    of_marked_lines(source, lines.collect(), refused)
+}
+
+fn of_marked_lines(source: &str, mut lines: Vec<(&'static str, Line)>, refused: Vec<Refused>) -> Result<Plan> {
     // Stable: lines of one file keep their order, and a membership has the time of the message before it.
     lines.sort_by_key(|(_, line)| line.at);
     let people = people(source, &lines)?;
@@ -255,7 +266,7 @@ mod tests {
     }
 
     fn steps(lines: Vec<(&'static str, Line)>) -> (String, Vec<String>, u64) {
-        let plan = of_lines("irc", lines, vec![]).unwrap();
+        let plan = of_marked_lines("irc", lines, vec![]).unwrap();
         let room = &plan.rooms[0];
         let told = |step: &Step| {
             let text = if let Act::Say(text) = &step.act { text.as_str() } else { "" };
@@ -311,10 +322,10 @@ mod tests {
     #[test]
     fn the_same_files_give_the_same_plan_and_sources_do_not_mix() {
         let lines = || vec![(MESSAGES, line(1, 1, "ann", said("hi"))), (MESSAGES, line(2, 2, "Ann", said("hi")))];
-        let (one, again) = (of_lines("irc", lines(), vec![]).unwrap(), of_lines("irc", lines(), vec![]).unwrap());
+        let (one, again) = (of_marked_lines("irc", lines(), vec![]).unwrap(), of_marked_lines("irc", lines(), vec![]).unwrap());
         assert_eq!(one.people, again.people);
         assert_eq!(one.rooms[0].steps, again.rooms[0].steps);
-        let other = of_lines("zulip", lines(), vec![]).unwrap();
+        let other = of_marked_lines("zulip", lines(), vec![]).unwrap();
         assert_ne!(one.rooms[0].id, other.rooms[0].id);
         assert!(one.people.values().all(|person| other.people.values().all(|their| their.id != person.id)));
     }

@@ -64,6 +64,9 @@ pub struct Refused {
 }
 
 /// Sorts files into archives, and refuses what does not belong together.
+///
+/// # Errors
+/// What does not.
 pub fn archives(files: &[PathBuf]) -> Result<Vec<Archive>> {
     let mut archives: Vec<Archive> = Vec::new();
     let mut memberships = Vec::new();
@@ -101,6 +104,9 @@ fn stem(file: &Path) -> Result<String> {
 }
 
 /// Reads all of `file`; lines that cannot be imported are told apart.
+///
+/// # Errors
+/// When the file cannot be read, or is no archive.
 pub fn read(file: &Path) -> Result<(Vec<Line>, Vec<Refused>)> {
     let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let bytes: Box<dyn Read> = if file.extension().is_some_and(|ending| ending == "zst") {
@@ -108,13 +114,21 @@ pub fn read(file: &Path) -> Result<(Vec<Line>, Vec<Refused>)> {
     } else {
         Box::new(opened)
     };
+    read_lines(bytes, &file.display().to_string())
+}
+
+/// Reads what `bytes` give, as the file called `name`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_lines(bytes: impl Read, name: &str) -> Result<(Vec<Line>, Vec<Refused>)> {
     let mut reader = BufReader::with_capacity(256 * 1024, bytes);
     let (mut lines, mut refused) = (Vec::new(), Vec::new());
     let mut raw = Vec::new();
     for number in 1.. {
         raw.clear();
         let count = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut raw);
-        let count = count.with_context(|| format!("{}:{number} cannot be read", file.display()))?;
+        let count = count.with_context(|| format!("{name}:{number} cannot be read"))?;
         if count == 0 {
             break;
         }
@@ -122,11 +136,11 @@ pub fn read(file: &Path) -> Result<(Vec<Line>, Vec<Refused>)> {
             continue;
         }
         if raw.last() != Some(&b'\n') && u64::try_from(count).unwrap_or(u64::MAX) >= LINE_BYTES_MAX {
-            bail!("{}:{number} is longer than {LINE_BYTES_MAX} bytes; this is no archive of messages", file.display());
+            bail!("{name}:{number} is longer than {LINE_BYTES_MAX} bytes; this is no archive of messages");
         }
         match parse(&raw, number) {
             Ok(line) => lines.push(line),
-            Err(reason) => refused.push(Refused { line: format!("{}:{number}", file.display()), reason }),
+            Err(reason) => refused.push(Refused { line: format!("{name}:{number}"), reason }),
         }
     }
     Ok((lines, refused))
