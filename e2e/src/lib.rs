@@ -16,5 +16,7 @@ pub mod patience;
 pub mod person;
 pub mod process;
 pub mod proof;
+pub mod raw;
 pub mod readback;
+pub mod stranger;
 pub mod system;

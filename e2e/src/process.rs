@@ -227,6 +227,15 @@ impl Node {
         Ok(command)
     }
 
+    /// Everything that the process wrote.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn log(&self) -> Result<String> {
+        let text = std::fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// The last lines that the process wrote.
     #[must_use]
     pub fn log_tail(&self) -> String {

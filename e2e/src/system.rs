@@ -146,6 +146,8 @@ impl Embedded {
 
 /// Processes by role on real servers. Each cluster has topics and a schema of its own.
 pub struct Cluster {
+    /// What stands, with a dot, before the name of each of its topics.
+    pub topic_prefix: String,
     /// Signs tokens.
     pub auth: Node,
     /// Own partitions, take commands.
@@ -176,6 +178,8 @@ impl Cluster {
     /// When one does not become ready.
     pub async fn start_with(folder: &Path, servers: &Servers, nodes: usize, own: &[(&'static str, String)]) -> Result<Self> {
         let mut settings = [servers.settings().as_slice(), own].concat();
+        let prefix = settings.iter().rev().find(|(setting, _)| *setting == "log.topic_prefix");
+        let topic_prefix = prefix.map(|(_, prefix)| prefix.clone()).context("no topic prefix")?;
         let mut auth = Node::new("auth-api", "auth-1", folder, &settings)?;
         settings.push(("tokens.jwks_url", format!("{}/user/.well-known/jwks.json", auth.public_url())));
         // Tools sign their own tokens with the key that auth-api makes at its first start.
@@ -196,7 +200,7 @@ impl Cluster {
         for node in command.iter_mut().chain(&mut projectors).chain(&mut query) {
             node.ready().await?;
         }
-        Ok(Self { auth, command, projectors, query })
+        Ok(Self { topic_prefix, auth, command, projectors, query })
     }
 
     /// Where requests go, by the number of the command-api and the query-api node, from 0.
