@@ -16,7 +16,10 @@ struct Proof {
     name: &'static str,
     /// Which tests of `e2e` it is.
     filter: &'static str,
+    /// How many brokers it needs beside Postgres; none for the embedded default alone.
     brokers: u32,
+    /// Whether it is made of the real chat logs.
+    of_chatdata: bool,
     /// What is shown, for the head of the page.
     claim: &'static str,
 }
@@ -24,14 +27,25 @@ struct Proof {
 /// The profile that proofs are built with.
 const BUILD: &str = "the development profile, as ./run and ./test use it";
 
-const PROOFS: &[Proof] = &[Proof {
-    name: "import",
-    filter: "import::real_data",
-    brokers: 3,
-    claim: "Every line of the real chat logs was imported through the commands and read back through the public queries: the \
-            same room, mapped author, time to the millisecond, and text, in the same order and nothing besides; on the \
-            embedded default, and on Kafka with Postgres.",
-}];
+const PROOFS: &[Proof] = &[
+    Proof {
+        name: "import",
+        filter: "import::real_data",
+        brokers: 3,
+        of_chatdata: true,
+        claim: "Every line of the real chat logs was imported through the commands and read back through the public queries: the \
+                same room, mapped author, time to the millisecond, and text, in the same order and nothing besides; on the \
+                embedded default, and on Kafka with Postgres.",
+    },
+    Proof {
+        name: "scale",
+        filter: "scale::",
+        brokers: 0,
+        of_chatdata: false,
+        claim: "What size costs on the embedded default, in one process, through the public interface: a room of many members, a \
+                person of many rooms, a room of many messages, a node of many sockets. `docs/scale.md` says what bounds what.",
+    },
+];
 
 /// Runs one proof.
 ///
@@ -40,14 +54,19 @@ const PROOFS: &[Proof] = &[Proof {
 pub fn run(name: &str) -> Result<()> {
     let known: Vec<&str> = PROOFS.iter().map(|proof| proof.name).collect();
     let proof = PROOFS.iter().find(|proof| proof.name == name).with_context(|| format!("{name}: the proofs are {known:?}"))?;
-    ensure!(std::env::var_os("SARANGBANG_CHATDATA").is_some(), "set SARANGBANG_CHATDATA to the folder with the real chat logs");
+    let missing = proof.of_chatdata && std::env::var_os("SARANGBANG_CHATDATA").is_none();
+    ensure!(!missing, "set SARANGBANG_CHATDATA to the folder with the real chat logs");
     complete(cargo().args(["build", "--locked", "--package", "server"]))?;
     let folder = workspace::target().join("services-prove");
-    services::up(&folder, proof.brokers)?;
-    let rows = measure(proof, &folder);
-    let stopped = services::down(&folder);
-    let page = page(proof, &rows?)?;
-    stopped?;
+    let rows = if proof.brokers == 0 {
+        measure(proof, Vec::new())?
+    } else {
+        services::up(&folder, proof.brokers)?;
+        let rows = services::env(&folder).and_then(|env| measure(proof, env));
+        services::down(&folder)?;
+        rows?
+    };
+    let page = page(proof, &rows)?;
     let file = workspace::root().join(format!("docs/proofs/{}-{name}.md", today()));
     std::fs::create_dir_all(file.parent().context("no folder")?)?;
     std::fs::write(&file, page)?;
@@ -55,14 +74,14 @@ pub fn run(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn measure(proof: &Proof, folder: &Path) -> Result<Vec<(String, String)>> {
+fn measure(proof: &Proof, servers: Vec<(&'static str, String)>) -> Result<Vec<(String, String)>> {
     let results = workspace::target().join(format!("proof-{}.jsonl", proof.name));
     std::fs::write(&results, "")?;
     let began = Instant::now();
     let mut test = cargo();
     test.args(["test", "--locked", "--package", "e2e", "--test", "it", proof.filter, "--", "--nocapture", "--test-threads", "1"]);
     test.env("SARANGBANG_PROOF", &results).env("SARANGBANG_TEST_REQUIRE_SERVERS", "1");
-    test.envs(services::env(folder)?);
+    test.envs(servers);
     complete(&mut test)?;
     let text = std::fs::read_to_string(&results)?;
     let mut rows: Vec<(String, String)> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;

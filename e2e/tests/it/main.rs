@@ -8,6 +8,7 @@ mod hostile;
 mod import;
 mod interrupted;
 mod operations;
+mod scale;
 mod scenarios;
 
 use std::fs::File;
