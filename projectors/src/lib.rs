@@ -54,7 +54,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             group: "timeline".to_owned(),
-            batch_records_max: 2_000,
+            batch_records_max: 5_000,
             batch_bytes_max: 4 * 1024 * 1024,
             wait_max: Duration::from_secs(1),
             backoff_max: Duration::from_secs(10),

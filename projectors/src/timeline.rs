@@ -3,6 +3,8 @@
 //! Every row is a whole row and carries the version of the stream that made it, so that it can be applied any number of times.
 //! Events of one stream must come in order; then the rows of a batch do not depend on where batches are cut.
 
+use std::collections::btree_map::Entry;
+
 use domain::room::{Details, Member, MessageDeleted, MessageFacts, Reaction};
 use domain::{Envelope, Event, RoomId, StreamId, Timestamp, UserId, room, user};
 use infra::read_model::{
@@ -72,13 +74,13 @@ impl RoomProjection<'_> {
             room::Event::MemberJoined(member) | room::Event::RoleChanged(member) => self.member(member),
             room::Event::MemberLeft(gone) | room::Event::MemberRemoved(gone) => self.gone(&gone.user_id),
             room::Event::MessageSent(sent) => {
-                self.message(&sent.message);
+                self.message(&sent.message, true);
                 // Sending reads: who says something has seen what stands above it.
                 read(self.room, &sent.message.author, sent.message.number, self.changes);
                 self.mentions(&sent.message, &sent.message.mentions, true);
             }
             room::Event::MessageEdited(edited) => {
-                self.message(&edited.message);
+                self.message(&edited.message, false);
                 self.mentions(&edited.message, &edited.mentions_dropped, false);
                 self.mentions(&edited.message, &edited.message.mentions, true);
             }
@@ -123,7 +125,7 @@ impl RoomProjection<'_> {
         row.version = self.version;
     }
 
-    fn message(&mut self, facts: &MessageFacts) {
+    fn message(&mut self, facts: &MessageFacts, is_new: bool) {
         self.head(facts.number, facts.sent_at);
         let row = MessageRow {
             author: facts.author.clone(),
@@ -134,8 +136,20 @@ impl RoomProjection<'_> {
             edited_at: facts.edited_at,
             deleted_at: None,
             version: self.version,
+            is_new,
         };
-        self.changes.messages.insert((self.room, facts.number), row);
+        self.put(facts.number, row);
+    }
+
+    /// A message stays new as long as the batch that holds its sending.
+    fn put(&mut self, number: u64, mut row: MessageRow) {
+        match self.changes.messages.entry((self.room, number)) {
+            Entry::Vacant(place) => drop(place.insert(row)),
+            Entry::Occupied(mut place) => {
+                row.is_new |= place.get().is_new;
+                place.insert(row);
+            }
+        }
     }
 
     fn mentions(&mut self, facts: &MessageFacts, users: &[UserId], present: bool) {
@@ -157,12 +171,13 @@ impl RoomProjection<'_> {
             edited_at: None,
             deleted_at: Some(deleted.deleted_at),
             version: self.version,
+            is_new: false,
         };
-        self.changes.messages.insert((self.room, deleted.number), row);
+        self.put(deleted.number, row);
     }
 
     fn reaction(&mut self, reaction: &Reaction, present: bool) {
-        self.message(&reaction.message);
+        self.message(&reaction.message, false);
         let key = (self.room, reaction.message.number, reaction.emoji.as_str().to_owned(), reaction.user_id.clone());
         self.changes.reactions.insert(key, ReactionRow { present, version: self.version });
     }
@@ -272,6 +287,18 @@ mod tests {
         let changes = in_room(7, events);
         assert_eq!(changes.reads.into_iter().collect::<Vec<_>>(), [((ROOM, id("olga")), ReadRow { number: 3 })]);
         assert!(in_room(9, vec![room::Event::MessageEdited(edited)]).reads.is_empty());
+    }
+
+    #[test]
+    fn a_message_is_new_in_the_batch_of_its_sending_alone() {
+        let sent = || room::Event::MessageSent(MessageSent { message: facts(3, "said", &[]) });
+        let edited =
+            || room::Event::MessageEdited(MessageEdited { message: facts(3, "again", &[]), mentions_dropped: Vec::new() });
+        let row = |events| in_room(8, events).messages[&(ROOM, 3)].clone();
+        assert!(row(vec![sent()]).is_new);
+        let both = row(vec![sent(), edited()]);
+        assert_eq!((both.is_new, both.text.as_deref(), both.version), (true, Some("again"), 9));
+        assert!(!row(vec![edited()]).is_new);
     }
 
     #[test]

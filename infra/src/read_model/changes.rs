@@ -90,6 +90,9 @@ pub struct MessageRow {
     pub deleted_at: Option<Timestamp>,
     /// The room version of its last change.
     pub version: u64,
+    /// Whether the batch holds its sending. Then no row of it should be there yet, which a database may take as a hint to a faster
+    /// way; that there is none is not certain.
+    pub is_new: bool,
 }
 
 /// Whether somebody is mentioned in a message.

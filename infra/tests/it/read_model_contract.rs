@@ -48,6 +48,7 @@ macro_rules! contract {
             changes_after_a_version_are_complete_or_refused,
             hostile_texts_come_back_as_they_went_in,
             ten_thousand_rooms_and_a_big_batch,
+            what_is_said_to_be_new_may_be_there_already,
             people_are_found_and_read_positions_rise,
             of_read_positions_from_two_topics_the_highest_counts,
             it_survives_being_opened_again_by_two_at_once,
@@ -124,8 +125,14 @@ impl Rows {
             edited_at: None,
             deleted_at: None,
             version,
+            is_new: false,
         };
         self.0.messages.insert((room(id), number), row);
+        self
+    }
+    /// As a projector says it of messages whose sending is in the batch.
+    fn new_messages(mut self) -> Self {
+        self.0.messages.values_mut().for_each(|row| row.is_new = true);
         self
     }
     fn deleted(self, id: u128, number: u64, version: u64) -> Self {
@@ -542,6 +549,32 @@ pub async fn ten_thousand_rooms_and_a_big_batch(adapter: &impl Adapter) {
     assert_eq!(seen.len() as u64, ROOMS);
     let capped = timeline.messages(room(1), Direction::After(0), u32::MAX, &user("a")).await.unwrap();
     assert_eq!((capped.items.len(), capped.more), (1, false));
+}
+
+pub async fn what_is_said_to_be_new_may_be_there_already(adapter: &impl Adapter) {
+    const MESSAGES: u64 = 500;
+    let timeline = adapter.open().await;
+    let batch = |text: &str, version| {
+        let one = |rows: Rows, number| rows.message(1, number, &format!("{text} {number}"), version);
+        (1..=MESSAGES).fold(Rows::default().room(1, Kind::Public, Some("One"), version), one).new_messages()
+    };
+    let text = async |number| timeline.message(room(1), number, &user("a")).await.unwrap().unwrap().text.unwrap();
+    batch("first", 5).write(&*timeline).await;
+    let first = adapter.dump().await;
+    batch("first", 5).write(&*timeline).await;
+    batch("older", 4).write(&*timeline).await;
+    assert_eq!(adapter.dump().await, first);
+    // One is there at a higher version, one at a lower, all others are new.
+    Rows::default().message(2, 7, "higher", 9).message(2, 8, "lower", 1).write(&*timeline).await;
+    let mixed = (1..=MESSAGES).fold(Rows::default(), |rows, number| rows.message(2, number, "mixed", 5)).new_messages();
+    mixed.message(1, 3, "edited", 6).write(&*timeline).await;
+    let page = timeline.messages(room(2), Direction::After(0), 1_000, &user("a")).await.unwrap();
+    assert_eq!(page.items.len() as u64, MESSAGES);
+    for message in page.items {
+        let expected = if message.number == 7 { ("higher", 9) } else { ("mixed", 5) };
+        assert_eq!((message.text.as_deref().unwrap(), message.version), expected, "{}", message.number);
+    }
+    assert_eq!((text(3).await, text(4).await), ("edited".to_owned(), "first 4".to_owned()));
 }
 
 pub async fn people_are_found_and_read_positions_rise(adapter: &impl Adapter) {

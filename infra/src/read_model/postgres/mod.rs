@@ -1,5 +1,6 @@
 //! The timeline in Postgres, in a schema of its own: so a new version of the read model can be built beside the old.
 
+mod copy;
 mod inspect;
 mod write;
 
@@ -19,9 +20,14 @@ use super::statements::{self, Statements};
 use super::tables::{self, Store};
 use super::{Changes, Checkpoint, Fault, Timeline, migrations};
 use crate::log::TopicPartition;
+use copy::Copied;
+use write::New;
 
 /// How long a query waits for a connection.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(5);
+/// A connection that nobody used for this long is asked whether it is still there before it is used. Asking each time would cost every
+/// query a round trip more; so one that broke a moment ago fails one query.
+const IDLE_TRUSTED_MAX: Duration = Duration::from_secs(1);
 /// How long the server works on one statement, and waits for a lock, before it gives up.
 const STATEMENT_TIMEOUT: &str = "30s";
 const LOCK_TIMEOUT: &str = "10s";
@@ -45,6 +51,15 @@ pub async fn connect(url: &str, schema: &str, connections_max: u32) -> Result<Ar
     let pool = PgPoolOptions::new()
         .max_connections(connections_max.max(2))
         .acquire_timeout(CONNECTION_WAIT_MAX)
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for >= IDLE_TRUSTED_MAX {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .map_err(fault)?;
@@ -73,6 +88,27 @@ async fn make_schema(server: &PgConnectOptions, schema: &str) -> Result<(), Faul
 
 struct Database {
     pool: PgPool,
+}
+
+impl Database {
+    /// Writes a batch; nothing of it where a row that should be new was there already, which [`New::Guarded`] does not mind.
+    async fn write(
+        &self,
+        changes: &Changes,
+        partition: TopicPartition,
+        expected: Checkpoint,
+        next: Checkpoint,
+        new: New,
+    ) -> Result<Copied, Fault> {
+        let mut transaction = self.pool.begin().await.map_err(fault)?;
+        write::checkpoint(&mut transaction, partition, expected, next).await?;
+        let copied = write::rows(&mut transaction, changes, new).await?;
+        match copied {
+            Copied::All => transaction.commit().await.map_err(fault)?,
+            Copied::Refused => transaction.rollback().await.map_err(fault)?,
+        }
+        Ok(copied)
+    }
 }
 
 /// Says whether trying again helps. Only what blames the values does not: classes 22 (data) and 23 (constraint), and 54 (a row
@@ -151,9 +187,10 @@ impl Store for Database {
         expected: Checkpoint,
         next: Checkpoint,
     ) -> Result<(), Fault> {
-        let mut transaction = self.pool.begin().await.map_err(fault)?;
-        write::checkpoint(&mut transaction, partition, expected, next).await?;
-        write::rows(&mut transaction, changes).await?;
-        transaction.commit().await.map_err(fault)
+        match self.write(changes, partition, expected, next, New::Copied).await? {
+            Copied::All => Ok(()),
+            // A replay, or a parked event that came later and was tried again before this one: seldom, and then it takes longer.
+            Copied::Refused => self.write(changes, partition, expected, next, New::Guarded).await.map(drop),
+        }
     }
 }
