@@ -57,6 +57,9 @@ fn printed(text: &str) -> ExitCode {
 
 fn serve(role: Role, cli: &Cli) -> Result<ExitCode> {
     let loaded = settings::read(&cli.settings)?;
+    // Every socket is an open file, and the soft limit is 1,024 nearly everywhere. A system that refuses leaves it as it is; the
+    // doctor warns of a hard limit that is low.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = runtime()?;
     let ended = runtime.block_on(compose::run(role, &loaded));
     // What still waits for a server after the stop must not keep the process.

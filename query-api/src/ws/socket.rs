@@ -62,10 +62,14 @@ impl Connection<'_> {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard_at = Instant::now();
         let mut items = Vec::new();
+        // Made once: each of them stands in a list that its token locks, and one of the tokens is shared by all sockets.
+        let (mailbox, live) = (self.mailbox, self.live);
+        let mut too_slow = pin!(mailbox.too_slow.cancelled());
+        let mut stopping = pin!(live.cancel.cancelled());
         loop {
             let then = tokio::select! {
-                () = self.mailbox.too_slow.cancelled() => Then::Close(CutOff::TooSlow),
-                () = self.live.cancel.cancelled() => Then::Close(CutOff::Stopping),
+                () = &mut too_slow => Then::Close(CutOff::TooSlow),
+                () = &mut stopping => Then::Close(CutOff::Stopping),
                 () = watched.revoked() => Then::Close(CutOff::SessionEnded),
                 () = &mut expiry => Then::Close(CutOff::TokenExpired),
                 _ = heartbeat.tick() => {
@@ -187,6 +191,8 @@ impl Connection<'_> {
 /// A write that ends when the client counts as too slow.
 async fn bounded(write: impl Future<Output = Result<(), axum::Error>>, mailbox: &Mailbox, time_max: Duration) -> Result<(), End> {
     tokio::select! {
+        // Nearly every write is done at once; only one that is not needs to be told of anything else.
+        biased;
         written = timeout(time_max, write) => match written {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),

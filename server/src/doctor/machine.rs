@@ -138,7 +138,8 @@ fn key(config: &Config) -> Finding {
 fn open_files(limits: &str) -> Finding {
     const WHAT: &str = "open files";
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    match line.and_then(|line| line.split_whitespace().next()) {
+    // The hard limit: a service raises the soft one to it when it starts.
+    match line.and_then(|line| line.split_whitespace().nth(1)) {
         Some("unlimited") => Finding::ok(WHAT, "no limit"),
         Some(text) => match text.parse::<u64>() {
             Ok(limit) if limit >= OPEN_FILES_MIN => Finding::ok(WHAT, format!("up to {limit}")),
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn limits_and_space_are_read_as_the_system_tells_them() {
         let limits =
-            |number: &str| format!("Limit  Soft Limit  Hard Limit  Units\nMax open files            {number}  1048576  files\n");
+            |number: &str| format!("Limit  Soft Limit  Hard Limit  Units\nMax open files            1024  {number}  files\n");
         assert_eq!(open_files(&limits("65536")).level, Level::Ok);
         assert_eq!(open_files(&limits("unlimited")).level, Level::Ok);
         assert_eq!(open_files(&limits("1024")).level, Level::Warn);
