@@ -1,28 +1,34 @@
 //! The write protocol, model-checked: an exhaustive search over every interleaving within stated bounds, in which each node runs
-//! the production code that decides who may write and what counts: [`command_api::partition::ownership::Ownership`] and
-//! [`domain::Cursor`].
+//! the production code that decides who may write, what counts, and what may be answered when:
+//! [`domain::acceptance`], [`command_api::partition::ownership`] and [`command_api::partition::pending`].
 //!
-//! What is modelled around it: a log, a network that delays, loses, doubles and (if asked) reorders appends, nodes that pause (the
-//! scheduler does not pick them), crash and restart from their local store, time out, and are told by wrong hints to claim at any
-//! moment; commands that may be repeated at any node; refusals that depend on state.
+//! What is modelled around it: a log, a network that delays, loses, doubles and (if asked) reorders appends; reports that come
+//! with their offset or without one, late or never; leaders that die with what only they had; nodes that pause (the scheduler
+//! does not pick them), die and start again with or without their local store, give up and claim anew with another producer
+//! session while the old one's records are on their way, and are told by wrong hints to claim at any moment; commands that are
+//! repeated at any node; refusals that depend on state.
 //!
-//! * [`world`]: the state and the steps of the whole;
-//! * [`node`]: one node, around the production state machine, as `command_api::partition::owner` is;
+//! * [`world`]: the state of the whole, of [`shared`] parts, and what each [`step`] makes of it;
+//! * [`protocol`]: what it needs of a node; `node.rs`: the node, around the production functions;
 //! * [`truth`]: what a reader of the whole log takes for true, and what must hold ([`truth::Broken`]);
-//! * [`mutant`]: mistakes that look plausible; each must be caught;
-//! * [`search`]: breadth first, so that a counterexample is a shortest one; [`scenario`]: the bounds.
+//! * [`mutant`]: mistakes that look plausible, as changes of the production text; each must be caught;
+//! * [`search`]: breadth first, so that a counterexample is a shortest one; [`story`] tells it; [`scenario`]: the bounds.
 //!
-//! Not modelled: Kafka's replication (records below the high watermark are taken as durable), batches, several partitions.
+//! Not modelled: batches, several partitions, and the window after which a command's outcome is forgotten.
 //!
 //! # How to add a mistake
 //!
-//! 1. Name it in [`mutant::Mutant`] and say in one sentence what it gets wrong.
-//! 2. Divert one production call in `node.rs` where the mistake would sit.
-//! 3. Give it a scenario in [`scenario::of_mutant`]; the test demands a counterexample.
+//! 1. Write `mutants/NAME.diff`: a sentence that says what it gets wrong, then the changed lines, as its neighbours do.
+//! 2. Give it a scenario in [`mutant`], if the usual one does not show it; the test demands a counterexample.
 
 pub mod mutant;
-pub mod node;
+pub mod production;
+pub mod protocol;
+pub mod record;
 pub mod scenario;
 pub mod search;
+pub mod shared;
+pub mod step;
+pub mod story;
 pub mod truth;
 pub mod world;

@@ -1,204 +1,244 @@
-//! One node around the production state machine, as `command_api::partition::owner` is around it.
+//! A node: the production state machine, and around it what `command_api::partition::owner` does, without I/O. Beside each
+//! function stands the one that it follows. The build script puts this file beside each mutant too, which is why it names the
+//! production modules by `super`.
 
-use command_api::partition::ownership::{Observation, Ownership, Phase};
-use domain::Cursor;
+use std::convert::Infallible;
+use std::hash::{Hash, Hasher};
+
 use uuid::Uuid;
 
-use crate::mutant::Mutant;
-use crate::truth::State;
-use crate::world::{COMMANDS, Record, RecordKind};
+use super::acceptance::{Cursor, Mark, Verdict};
+use super::ownership::{Observation, Ownership, Phase};
+use super::pending::{InFlight, Pending};
+use crate::protocol::{Asked, Memory, Standing};
+use crate::record::{Answer, COMMANDS, Kind, Record, Sent};
+use crate::truth::{Ask, State};
 
-/// A node's memory.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A node.
+#[derive(Debug, Clone)]
 pub struct Node {
-    /// The production state machine.
-    pub ownership: Ownership,
-    /// How many records of the log it has folded.
-    pub read: u8,
-    /// The folded aggregates.
-    pub state: State,
-    /// The sequence at which each command was folded as effective; 0 for none.
-    pub executed: [u8; COMMANDS],
-    /// Its producer session; 0 for none yet.
-    pub session: u8,
-    /// How many records it has handed to that session.
-    pub produced: u8,
-    /// What it has in flight under the epoch that it owns or owned last.
-    pub pending: Vec<InFlight>,
-    /// Answers that wait for the next record of its own.
-    pub unwitnessed: Vec<Answer>,
-    /// Never claims again (a mistake).
-    pub retired: bool,
-    /// Knows its offset, but not where the acceptance rule stands (a mistake).
-    pub unsure: bool,
+    ownership: Ownership,
+    pending: Pending<u8, u8, Own, Answer>,
+    memory: Memory,
 }
 
-/// A record in flight.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct InFlight {
-    /// Its sequence.
-    pub sequence: u8,
-    /// Its command; none for a barrier.
-    pub command: Option<usize>,
-    /// Its place in the producer session.
-    pub produced: u8,
-    /// The answers that wait for it.
-    pub answers: Vec<Answer>,
-}
-
-/// An answer to a client.
+/// What a node keeps of a record in flight, where production keeps the rows that it changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// "It is done, at this sequence."
-    Done {
-        /// The command.
-        command: usize,
-        /// The sequence.
-        sequence: u8,
-    },
-    /// "No", because the state concerned is this.
-    Refused {
-        /// The command.
-        command: usize,
-        /// The state that it was decided on.
-        state: State,
-        /// How long the log was when it was asked.
-        asked_at: u8,
-    },
+struct Own {
+    record: Record,
+}
+
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { ownership, pending, memory } = self;
+        (ownership, memory, pending.unwitnessed()).hash(state);
+        pending.in_flight().for_each(|record| record.hash(state));
+    }
+}
+
+impl crate::protocol::Node for Node {
+    fn fresh() -> Self {
+        let memory =
+            Memory { read: 0, state: State::default(), executed: [0; COMMANDS], session: 0, produced: 0, claim_due: true };
+        Self { ownership: Ownership::following(Cursor::default()), pending: Pending::default(), memory }
+    }
+
+    /// `PartitionOwner::new`.
+    fn restarted(&self) -> Self {
+        let Memory { read, state, executed, .. } = self.memory;
+        let fresh = Self::fresh();
+        let memory = Memory { read, state, executed, ..fresh.memory };
+        Self { ownership: Ownership::following(self.ownership.cursor()), memory, ..fresh }
+    }
+
+    fn counts(epoch: &mut u8, sequence: &mut u8, record: &Record) -> bool {
+        let mut cursor = Cursor { epoch: u64::from(*epoch), sequence: u64::from(*sequence) };
+        let verdict = cursor.accept(mark(record));
+        (*epoch, *sequence) = (small(cursor.epoch), small(cursor.sequence));
+        !matches!(verdict, Verdict::Ignored(_))
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn standing(&self) -> Standing {
+        match self.ownership.phase() {
+            Phase::Following => Standing::Following,
+            Phase::Claiming { .. } => Standing::Claiming,
+            Phase::Owning { .. } => Standing::Owning,
+            Phase::Ended => Standing::Ended,
+        }
+    }
+
+    fn in_flight(&self) -> impl Iterator<Item = Sent> {
+        self.pending.in_flight().map(|record| record.rows.record.sent)
+    }
+
+    fn has_unwitnessed(&self) -> bool {
+        !self.pending.unwitnessed().is_empty()
+    }
+
+    /// `PartitionOwner::claim`.
+    fn claim(&mut self, id: u8, fresh_session: u8) -> Option<Record> {
+        if !self.memory.claim_due {
+            return None;
+        }
+        self.memory.claim_due = false;
+        if self.memory.session == 0 {
+            (self.memory.session, self.memory.produced) = (fresh_session, 0);
+        }
+        let epoch = self.ownership.begin_claim(claim_id_of(id));
+        Some(self.produce(epoch, 0, Kind::Claim { id }))
+    }
+
+    /// `PartitionOwner::serve_one` and `decision::decide`.
+    fn ask(&mut self, command: u8, asks: &[Ask; COMMANDS], asked_at: u8) -> Option<Asked> {
+        let ask = *asks.get(usize::from(command))?;
+        let (epoch, sequence) = self.ownership.next()?;
+        let stored = self.memory.executed.get(usize::from(command)).copied().filter(|sequence| *sequence != 0);
+        let Ok(known) = self.pending.known(&command, || Ok::<_, Infallible>(stored));
+        let decided = self.decided(asks);
+        let basis = decided.concerned(ask);
+        let answer = match known {
+            Some(sequence) => Answer::Done { command, sequence },
+            None if decided.allows(ask) => {
+                let record = self.produce(epoch, sequence, Kind::Event { command, basis });
+                let answer = Answer::Done { command, sequence: record.sequence };
+                self.appended(record, Some((command, record.sequence)), vec![answer]);
+                return Some(Asked::Appended(record));
+            }
+            None => Answer::Refused { command, basis, asked_at },
+        };
+        self.pending.witness(answer);
+        Some(Asked::Waits)
+    }
+
+    /// `PartitionOwner::append_barrier`.
+    fn barrier(&mut self) -> Option<Record> {
+        let (epoch, sequence) = self.ownership.next()?;
+        let record = self.produce(epoch, sequence, Kind::Barrier);
+        self.appended(record, None, Vec::new());
+        Some(record)
+    }
+
+    fn fold(&mut self, record: &Record, asks: &[Ask; COMMANDS]) {
+        self.fold_record(record, asks);
+    }
+
+    /// Rule 5: the fold advances without reading when the report's offset is exactly its next one; the record passes the
+    /// acceptance rule all the same.
+    fn reported(&mut self, sent: Sent, offset: Option<u8>, asks: &[Ask; COMMANDS]) -> bool {
+        let Some(record) = self.pending.in_flight().map(|record| record.rows.record).find(|record| record.sent == sent) else {
+            return false;
+        };
+        if offset != Some(self.memory.read) {
+            return false;
+        }
+        self.fold_record(&record, asks);
+        true
+    }
+
+    /// `PartitionOwner::append_failed`.
+    fn failed(&mut self) {
+        self.ownership.abandon_claim();
+        if !self.memory.claim_due {
+            self.epoch_ended();
+        }
+    }
+
+    fn take_due(&mut self) -> Vec<Answer> {
+        self.pending.take_due()
+    }
 }
 
 impl Node {
-    /// A node that starts with nothing.
-    #[must_use]
-    pub fn fresh() -> Self {
-        Self {
-            ownership: Ownership::following(Cursor::default()),
-            read: 0,
-            state: State::default(),
-            executed: [0; COMMANDS],
-            session: 0,
-            produced: 0,
-            pending: Vec::new(),
-            unwitnessed: Vec::new(),
-            retired: false,
-            unsure: false,
-        }
-    }
-
-    /// The process dies and starts again from its local store, which holds the folded state with its whole position.
-    #[must_use]
-    pub fn restarted(&self, mutant: Option<Mutant>) -> Self {
-        let unsure = mutant == Some(Mutant::CheckpointOffsetOnly);
-        let cursor = if unsure { Cursor::default() } else { self.ownership.cursor() };
-        Self {
-            ownership: Ownership::following(cursor),
-            read: self.read,
-            state: self.state,
-            executed: self.executed,
-            unsure,
-            ..Self::fresh()
-        }
-    }
-
     /// The state with everything in flight: what decisions are made on.
-    #[must_use]
-    pub fn decided(&self, asks: &[crate::truth::Ask; COMMANDS]) -> State {
-        self.pending.iter().filter_map(|record| record.command).fold(self.state, |state, command| match asks.get(command) {
-            Some(ask) => state.after(command, *ask),
-            None => state,
-        })
+    fn decided(&self, asks: &[Ask; COMMANDS]) -> State {
+        self.pending.in_flight().fold(self.memory.state, |state, record| evolve(state, &record.rows.record, asks))
     }
 
-    /// The epoch and sequence for the next append, if the node may append.
-    #[must_use]
-    pub fn next(&self) -> Option<(u8, u8)> {
-        let (epoch, sequence) = self.ownership.next()?;
-        Some((u8::try_from(epoch).unwrap_or(u8::MAX), u8::try_from(sequence).unwrap_or(u8::MAX)))
+    fn produce(&mut self, epoch: u64, sequence: u64, kind: Kind) -> Record {
+        let sent = Sent { session: self.memory.session, place: self.memory.produced };
+        self.memory.produced += 1;
+        Record { epoch: small(epoch), sequence: small(sequence), kind, sent }
     }
 
-    /// Folds the next record; gives the answers that are due.
-    pub fn read(&mut self, record: &Record, mutant: Option<Mutant>, ask: Option<crate::truth::Ask>) -> Vec<Answer> {
-        self.read += 1;
-        if self.unsure && !matches!(record.kind, RecordKind::Claim { .. }) {
-            // The mistake: nothing says what was effective before, so this record is believed.
-            let cursor = Cursor { epoch: u64::from(record.epoch), sequence: u64::from(record.sequence).saturating_sub(1) };
-            self.ownership = Ownership::following(cursor);
-            self.unsure = false;
-        }
-        let before = self.ownership.clone();
-        let observation = self.ownership.observe(record.mark(), self.claim_id(record, mutant));
-        match observation {
-            Observation::Effective(_) | Observation::Forged => return self.effective(record, ask),
-            Observation::ClaimWon => self.settle(),
-            Observation::Superseded { .. } => {
-                self.settle();
-                self.retired |= mutant == Some(Mutant::StepDownForGood) && matches!(before.phase(), Phase::Owning { .. });
+    /// The second half of `PartitionOwner::append_event`.
+    fn appended(&mut self, record: Record, command: Option<(u8, u8)>, answers: Vec<Answer>) {
+        self.ownership.drawn();
+        self.pending.push(InFlight { sequence: u64::from(record.sequence), rows: Own { record }, command, answers });
+    }
+
+    /// `PartitionOwner::fold_record`.
+    fn fold_record(&mut self, record: &Record, asks: &[Ask; COMMANDS]) {
+        let claim_id = match record.kind {
+            Kind::Claim { id } => Some(claim_id_of(id)),
+            Kind::Event { .. } | Kind::Barrier => None,
+        };
+        self.memory.read += 1;
+        match self.ownership.observe(mark(record), claim_id) {
+            Observation::Effective(sequence) => {
+                let own = self.pending.confirmed(sequence).map_or(*record, |own| own.record);
+                self.evolve(&own, asks);
             }
-            Observation::OwnIgnored(_) if mutant == Some(Mutant::KeepEpoch) => {
-                self.ownership = before;
-                self.pending.retain(|pending| pending.sequence != record.sequence);
+            Observation::Forged => {
+                self.evolve(record, asks);
+                self.epoch_ended();
             }
-            Observation::OwnIgnored(_) => self.session = 0,
-            Observation::ClaimLost | Observation::Ignored(_) => {}
-        }
-        Vec::new()
-    }
-
-    /// How the node recognises a claim.
-    fn claim_id(&self, record: &Record, mutant: Option<Mutant>) -> Option<Uuid> {
-        let RecordKind::Claim { id } = record.kind else { return None };
-        match self.ownership.phase() {
-            Phase::Claiming { claim_id } if mutant == Some(Mutant::ClaimByEpoch) => Some(claim_id),
-            _ => Some(claim_id_of(id)),
-        }
-    }
-
-    fn effective(&mut self, record: &Record, ask: Option<crate::truth::Ask>) -> Vec<Answer> {
-        if let (RecordKind::Event { command, .. }, Some(ask)) = (record.kind, ask) {
-            self.state = self.state.after(command, ask);
-            if let Some(executed) = self.executed.get_mut(command) {
-                *executed = record.sequence;
+            Observation::ClaimWon => {
+                self.pending.settle();
+                self.memory.claim_due = false;
             }
-        }
-        match self.pending.first() {
-            Some(first) if first.sequence == record.sequence => self.pending.remove(0).answers,
-            _ => Vec::new(),
+            Observation::ClaimLost => self.memory.claim_due = true,
+            Observation::Superseded { claim_again } => {
+                self.pending.settle();
+                self.memory.claim_due |= claim_again;
+            }
+            Observation::Ignored(_) => {}
+            Observation::OwnIgnored(_) => self.epoch_ended(),
         }
     }
 
-    /// A claim was folded: what is in flight is effective by now, or never will be.
-    fn settle(&mut self) {
-        self.pending.clear();
-        self.unwitnessed.clear();
+    /// `PartitionOwner::evolve`: the state, and what is remembered of the command.
+    fn evolve(&mut self, record: &Record, asks: &[Ask; COMMANDS]) {
+        self.memory.state = evolve(self.memory.state, record, asks);
+        if let Kind::Event { command, .. } = record.kind
+            && let Some(executed) = self.memory.executed.get_mut(usize::from(command))
+        {
+            *executed = record.sequence;
+        }
     }
 
-    /// A time-out or a failed report (rule 6).
-    pub fn doubt(&mut self, mutant: Option<Mutant>) {
-        if mutant == Some(Mutant::ReuseSequence) && matches!(self.ownership.phase(), Phase::Owning { .. }) {
-            self.ownership = owning(self.ownership.cursor());
-            self.pending.clear();
-            return;
-        }
-        self.ownership.abandon_claim();
+    /// `PartitionOwner::epoch_ended`: the session is dropped, and a claim follows.
+    fn epoch_ended(&mut self) {
         self.ownership.end();
-        self.unwitnessed.clear();
-        self.session = 0;
+        self.memory.session = 0;
+        self.memory.claim_due = true;
+    }
+}
+
+fn evolve(state: State, record: &Record, asks: &[Ask; COMMANDS]) -> State {
+    match record.kind {
+        Kind::Event { command, .. } => asks.get(usize::from(command)).map_or(state, |ask| state.after(command, *ask)),
+        Kind::Claim { .. } | Kind::Barrier => state,
+    }
+}
+
+/// What the production rule is told of a record.
+fn mark(record: &Record) -> Mark {
+    let (epoch, sequence) = (u64::from(record.epoch), u64::from(record.sequence));
+    match record.kind {
+        Kind::Claim { .. } => Mark::Claim { epoch },
+        Kind::Event { .. } | Kind::Barrier => Mark::Numbered { epoch, sequence },
     }
 }
 
 /// The id of the `id`-th claim of a run: fresh for each attempt.
-#[must_use]
-pub fn claim_id_of(id: u8) -> Uuid {
+fn claim_id_of(id: u8) -> Uuid {
     Uuid::from_u128(u128::from(id) + 1)
 }
 
-/// An owner of the epoch of `cursor`, made as a mistake would make one: by way of the production functions, with a claim that nobody
-/// folded.
-#[must_use]
-pub fn owning(cursor: Cursor) -> Ownership {
-    let mut ownership = Ownership::following(Cursor { epoch: cursor.epoch.saturating_sub(1), ..cursor });
-    let claim_id = claim_id_of(u8::MAX);
-    let epoch = ownership.begin_claim(claim_id);
-    ownership.observe(domain::acceptance::Mark::Claim { epoch }, Some(claim_id));
-    ownership
+fn small(number: u64) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
 }

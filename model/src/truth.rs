@@ -1,9 +1,7 @@
 //! What a reader of the whole log takes for true, and what must hold.
 
-use domain::acceptance::Mark;
-use domain::{Cursor, Verdict};
-
-use crate::world::{COMMANDS, Record, RecordKind};
+use crate::protocol::Node;
+use crate::record::{COMMANDS, Kind, Record};
 
 /// What a command asks for. Two aggregates: a name that can be taken once until it is released, and a list that takes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +14,7 @@ pub enum Ask {
     Append,
 }
 
-/// The two aggregates, each as the commands that were applied to it, oldest in the highest digit (base 16).
+/// The two aggregates, each as the commands that were applied to it, the latest in the lowest digit (base 16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct State {
     name: u16,
@@ -37,8 +35,8 @@ impl State {
 
     /// The state after `command`, which asks for `ask`.
     #[must_use]
-    pub fn after(mut self, command: usize, ask: Ask) -> Self {
-        let digit = u16::try_from(command).unwrap_or(15) + 1;
+    pub fn after(mut self, command: u8, ask: Ask) -> Self {
+        let digit = u16::from(command) + 1;
         match ask {
             Ask::Append => self.list = (self.list << 4) | digit,
             Ask::Take | Ask::Release => {
@@ -62,70 +60,94 @@ impl State {
 /// What must never happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Broken {
-    /// A command was acknowledged that is not effective, or at another position.
+    /// Acknowledged, and not effective.
     AcknowledgedNotEffective,
-    /// One command id has two effective events.
+    /// Two effective events for one command.
     EffectiveTwice,
-    /// An effective event was decided on a state that the log never had at its place.
+    /// Decided on what never was.
     DecidedOnWrongState,
-    /// A node's folded state differs from that of the log it has read.
+    /// Two readers, two histories.
     FoldsDiffer,
-    /// A refusal was given although the log had no such state between question and answer.
+    /// Seen, and gone.
+    ReadVanished,
+    /// Acknowledged, and gone.
+    AcknowledgedVanished,
+    /// Refused, and never true.
     RefusedUntruly,
-    /// No faults any more, one node assigned, and yet it cannot get a command acknowledged.
+    /// Nobody can serve any more.
     NobodyServes,
 }
 
-/// The fold of a whole log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Broken {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::AcknowledgedNotEffective,
+        Self::EffectiveTwice,
+        Self::DecidedOnWrongState,
+        Self::FoldsDiffer,
+        Self::ReadVanished,
+        Self::AcknowledgedVanished,
+        Self::RefusedUntruly,
+        Self::NobodyServes,
+    ];
+
+    /// What it means, in a sentence.
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::AcknowledgedNotEffective => {
+                "A client was told that its command is done, but it is not effective in the log, or at another position."
+            }
+            Self::EffectiveTwice => "One command has two effective events.",
+            Self::DecidedOnWrongState => "An effective event was decided on a state that the log never had at its place.",
+            Self::FoldsDiffer => "A node's state differs from that of the log which it has read.",
+            Self::ReadVanished => "A node has read a record that is not in the log any more.",
+            Self::AcknowledgedVanished => "A command was acknowledged whose event is not in the log any more.",
+            Self::RefusedUntruly => {
+                "A command was refused for a state that the log had at no moment between question and answer."
+            }
+            Self::NobodyServes => "The faults are over and the partition is assigned, and yet no command is ever acknowledged.",
+        }
+    }
+}
+
+/// The fold of a log up to some record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Truth {
-    /// The state of the acceptance rule.
-    pub cursor: Cursor,
+    /// The highest epoch claimed.
+    pub epoch: u8,
+    /// The last effective sequence.
+    pub sequence: u8,
     /// The aggregates.
     pub state: State,
     /// The sequence at which each command is effective; 0 for none.
     pub executed: [u8; COMMANDS],
+    /// Whether the last record counted.
+    pub counted: bool,
     /// What is wrong with the log itself.
     pub broken: Option<Broken>,
 }
 
 impl Truth {
-    /// Folds `log` by the production acceptance rule.
+    /// Folds one record more, as every reader of the log does.
     #[must_use]
-    pub fn of(log: &[Record], asks: &[Ask; COMMANDS]) -> Self {
-        let mut truth = Self { cursor: Cursor::default(), state: State::default(), executed: [0; COMMANDS], broken: None };
-        for record in log {
-            truth.fold(record, asks);
+    pub fn after<N: Node>(mut self, record: &Record, asks: &[Ask; COMMANDS]) -> Self {
+        self.counted = N::counts(&mut self.epoch, &mut self.sequence, record);
+        let Kind::Event { command, basis } = record.kind else { return self };
+        let (Some(ask), Some(executed)) = (asks.get(usize::from(command)), self.executed.get_mut(usize::from(command))) else {
+            return self;
+        };
+        if !self.counted {
+            return self;
         }
-        truth
-    }
-
-    fn fold(&mut self, record: &Record, asks: &[Ask; COMMANDS]) {
-        if self.cursor.accept(record.mark()) != Verdict::Effective {
-            return;
-        }
-        let RecordKind::Event { command, basis } = record.kind else { return };
-        let (Some(ask), Some(executed)) = (asks.get(command), self.executed.get_mut(command)) else { return };
         if *executed != 0 {
             self.broken = Some(Broken::EffectiveTwice);
         }
-        if basis.concerned(*ask) != self.state.concerned(*ask) {
-            self.broken = Some(Broken::DecidedOnWrongState);
+        if basis != self.state.concerned(*ask) {
+            self.broken = self.broken.or(Some(Broken::DecidedOnWrongState));
         }
-        *executed = u8::try_from(self.cursor.sequence).unwrap_or(u8::MAX);
+        *executed = self.sequence;
         self.state = self.state.after(command, *ask);
-    }
-}
-
-impl Record {
-    /// What the production rule is told of the record.
-    #[must_use]
-    pub fn mark(&self) -> Mark {
-        match self.kind {
-            RecordKind::Claim { .. } => Mark::Claim { epoch: u64::from(self.epoch) },
-            RecordKind::Event { .. } | RecordKind::Barrier => {
-                Mark::Numbered { epoch: u64::from(self.epoch), sequence: u64::from(self.sequence) }
-            }
-        }
+        self
     }
 }
