@@ -4,7 +4,6 @@
 //! page to it as JSON, `["what", "value"]` a line (`e2e::proof` does both); and an entry in [`PROOFS`].
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 

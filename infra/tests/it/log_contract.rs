@@ -196,18 +196,18 @@ pub async fn a_cancelled_read_loses_nothing(adapter: impl Adapter) {
 
 /// Whoever waits for several things gives reads up all the time, and may be quicker each time than the disk or the network.
 pub async fn reads_that_are_always_given_up_come_forward(adapter: impl Adapter) {
-    const COUNT: u64 = 500;
+    const COUNT: usize = 500;
     let log = adapter.open().await;
     let start = start_of(&*log, ROOMS).await;
     let producer = log.producer().unwrap();
-    let sent: Vec<_> = (0..COUNT).map(|number| producer.append(ROOMS, numbered(number as usize)).unwrap()).collect();
+    let sent: Vec<_> = (0..COUNT).map(|number| producer.append(ROOMS, numbered(number)).unwrap()).collect();
     for appending in sent {
         appending.await.unwrap();
     }
     let mut tail = log.tail(ROOMS, start).await.unwrap();
     let mut seen: Vec<StoredRecord> = Vec::new();
     let limit = tokio::time::Instant::now() + PATIENCE;
-    while (seen.len() as u64) < COUNT {
+    while seen.len() < COUNT {
         assert!(tokio::time::Instant::now() < limit, "{} of {COUNT} records came", seen.len());
         // Now more is asked for, now less than by the call that was given up before.
         let records_max = [300, 7][seen.len() % 2];
@@ -220,7 +220,7 @@ pub async fn reads_that_are_always_given_up_come_forward(adapter: impl Adapter) 
             None => tokio::task::yield_now().await,
         }
     }
-    assert_eq!(seen.iter().map(|stored| stored.offset).collect::<Vec<_>>(), (start..start + COUNT).collect::<Vec<_>>());
+    assert_eq!(seen.iter().map(|stored| stored.offset).collect::<Vec<_>>(), (start..start + COUNT as u64).collect::<Vec<_>>());
 }
 
 pub async fn big_records_pass_up_to_the_limit(adapter: impl Adapter) {
