@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # Shared by ./run and ./test: finds out what a bare Debian lacks, installs it as root, names it otherwise. Sourced, not run.
 
-say() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
-die() { printf '\033[31m✗ %s\033[0m\n' "$*" >&2; exit 1; }
+# Colours for people at a terminal, not for files.
+bold='' red='' plain=''
+if [ -t 2 ]; then bold=$'\033[1m' red=$'\033[31m' plain=$'\033[0m'; fi
+say() { printf '%s▸ %s%s\n' "$bold" "$*" "$plain" >&2; }
+die() { printf '%s✗ %s%s\n' "$red" "$*" "$plain" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # Java of at least the given major version.

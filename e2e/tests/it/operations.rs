@@ -82,6 +82,25 @@ fn documented() -> BTreeMap<&'static str, &'static str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_lines_can_be_read_by_machines() -> Result<()> {
+    let stage = stage("json-logs").await?;
+    let mut system = Embedded::start_with(&stage.folder, &[("telemetry.format", "json".to_owned())]).await?;
+    system.node.stop().await?;
+    let (mut messages, text) = (BTreeSet::new(), system.node.log_tail());
+    // What a person reads at the start goes to standard output; what else there is, is one object a line.
+    for line in text.lines().filter(|line| line.starts_with('{')) {
+        let object: serde_json::Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+        for field in ["timestamp", "level", "target", "message"] {
+            ensure!(object.get(field).is_some_and(serde_json::Value::is_string), "{field} is missing: {line}");
+        }
+        messages.insert(object.get("message").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned());
+    }
+    ensure!(messages.contains("ready") && messages.contains("stopped"), "{text}");
+    ensure!(!text.contains(" INFO "), "a line for people:\n{text}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_says_what_can_be_reached_and_names_a_wrong_topic_setting() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
     let stage = stage("doctor").await?;
