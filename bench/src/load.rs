@@ -54,6 +54,12 @@ const TICK: Duration = Duration::from_micros(250);
 pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
+    /// What operations took.
+    pub fn of(mut took: Vec<Duration>) -> Self {
+        took.sort_unstable();
+        Self(took)
+    }
+
     /// The time within which `share` of them were confirmed, in seconds.
     ///
     /// # Errors
@@ -98,8 +104,7 @@ pub async fn paced<O: Operation>(operation: &Arc<O>, count: usize, rate: f64) ->
     for task in started.await? {
         took.push(task.await??);
     }
-    took.sort_unstable();
-    Ok(Latencies(took))
+    Ok(Latencies::of(took))
 }
 
 /// `count` in `took`, a second.

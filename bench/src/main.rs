@@ -9,15 +9,19 @@
 //!
 //! 1. One file under `rows/` with a type that implements [`row::Row`]: its name, the logs it is measured on, and `measure`, which
 //!    gives its lines.
-//! 2. Take a world from [`world`] (a log of its own with rooms in it), a load from [`load`], and measure with
+//! 2. Take a world from [`world`] (a log of its own with rooms in it), or from [`feed`] (the program in a process of its own, and
+//!    sockets), a load from [`load`], and measure with
 //!    [`runs::in_turns`]. [`scale::Scale`] says how much: a `--quick` run takes a few seconds and only shows that the row works.
 //! 3. Add it to [`rows::ALL`].
 //!
 //! A row that falls short stays in the table; the page, or `docs/benchmarks.md`, says why.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks to its user on standard output")]
 
+mod canned;
+mod feed;
 mod limits;
 mod load;
+mod read_model;
 mod row;
 mod rows;
 mod runs;
@@ -67,6 +71,8 @@ fn main() -> Result<()> {
         version: env!("CARGO_PKG_VERSION"),
     };
     infra::telemetry::start(&telemetry)?;
+    // Thousands of sockets are as many open files; a system that refuses says so when they are opened.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     table::print_head();
     for row in rows {

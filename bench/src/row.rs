@@ -48,6 +48,8 @@ pub enum Unit {
     PerSecond,
     /// Seconds, printed as milliseconds or microseconds.
     Seconds,
+    /// Bytes, printed as KiB.
+    Bytes,
 }
 
 /// What a figure must come to.
@@ -59,6 +61,8 @@ pub enum Target {
     LimitTimesAtMost(f64),
     /// At least this.
     AtLeast(f64),
+    /// At most this.
+    AtMost(f64),
     /// Only reported.
     Reported,
 }
@@ -92,6 +96,7 @@ impl Line {
             Target::LimitTimesAtLeast(least) => Some(self.ratio()? >= least),
             Target::LimitTimesAtMost(most) => Some(self.ratio()? <= most),
             Target::AtLeast(least) => Some(self.figure >= least),
+            Target::AtMost(most) => Some(self.figure <= most),
             Target::Reported => None,
         }
     }

@@ -57,6 +57,7 @@ fn target(line: &Line) -> String {
         Target::LimitTimesAtLeast(least) => format!("≥ {least} × limit"),
         Target::LimitTimesAtMost(most) => format!("≤ {most} × limit"),
         Target::AtLeast(least) => format!("≥ {}", written(least, line.unit)),
+        Target::AtMost(most) => format!("≤ {}", written(most, line.unit)),
         Target::Reported => "reported".to_owned(),
     }
 }
@@ -67,6 +68,7 @@ fn written(value: f64, unit: Unit) -> String {
         Unit::Seconds if value < 0.001 => format!("{:.1} µs", value * 1e6),
         Unit::Seconds if value < 10.0 => format!("{:.2} ms", value * 1e3),
         Unit::Seconds => format!("{value:.1} s"),
+        Unit::Bytes => format!("{:.1} KiB", value / 1024.0),
     }
 }
 
@@ -108,5 +110,6 @@ mod tests {
         assert_eq!(written(0.000_012_34, Unit::Seconds), "12.3 µs");
         assert_eq!(written(0.0026, Unit::Seconds), "2.60 ms");
         assert_eq!(written(12.04, Unit::Seconds), "12.0 s");
+        assert_eq!(written(12_288.0, Unit::Bytes), "12.0 KiB");
     }
 }

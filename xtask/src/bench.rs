@@ -112,7 +112,7 @@ fn measure(arguments: &Arguments, on: On, table: &Path) -> Result<()> {
     measured
 }
 
-/// Builds `bench`. The whole workspace is named, as `./test` does: another choice of packages would unite other features, and compile
+/// Builds `bench`, and the program that some rows start. The whole workspace is named, as `./test` does: another choice of packages would unite other features, and compile
 /// dependencies a second time.
 fn build() -> Result<()> {
     #[derive(Deserialize)]
@@ -122,7 +122,17 @@ fn build() -> Result<()> {
         fresh: Option<bool>,
     }
     let mut build = cargo();
-    build.args(["build", "--locked", "--workspace", "--bin", "bench", "--message-format", "json-render-diagnostics"]);
+    build.args([
+        "build",
+        "--locked",
+        "--workspace",
+        "--bin",
+        "bench",
+        "--bin",
+        "sarangbang",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     let out = build.envs(PROFILE.iter().copied()).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     ensure!(out.status.success(), "the bench cannot be built");
     let messages = String::from_utf8_lossy(&out.stdout);

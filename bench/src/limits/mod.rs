@@ -1,4 +1,6 @@
 //! The barest thing that does what a row of ours does, with what the row itself was given: nothing decided, nothing checked.
 
+pub mod copy;
 pub mod fjall;
 pub mod kafka;
+pub mod round_trip;

@@ -1,11 +1,24 @@
 //! The rows, in the order of the table.
 
 mod embedded;
+mod fan_out;
+mod history;
 mod message_cost;
+mod projection;
 mod replay;
 mod send_message;
+mod sockets;
 
 use crate::row::Row;
 
 /// All of them.
-pub const ALL: &[&dyn Row] = &[&send_message::SendMessage, &embedded::Embedded, &replay::Replay, &message_cost::MessageCost];
+pub const ALL: &[&dyn Row] = &[
+    &send_message::SendMessage,
+    &embedded::Embedded,
+    &replay::Replay,
+    &message_cost::MessageCost,
+    &projection::Projection,
+    &history::History,
+    &fan_out::FanOut,
+    &sockets::Sockets,
+];

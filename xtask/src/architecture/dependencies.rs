@@ -81,8 +81,8 @@ fn may_import(name: &str) -> Option<Vec<&'static str>> {
         "domain" | "xtask" => Some(Vec::new()),
         "infra" => Some(vec!["domain"]),
         "e2e" => Some(below),
-        // It measures each service from within.
-        "bench" => Some([below, SERVICES.to_vec()].concat()),
+        // It measures each service from within, and the whole program as the black-box tests start it.
+        "bench" => Some([below, vec!["e2e"], SERVICES.to_vec()].concat()),
         // It searches the interleavings of the production state machine itself.
         "model" => Some(vec!["domain", "command-api"]),
         // It feeds bytes to whatever reads bytes of others.
