@@ -55,8 +55,8 @@ const PROOFS: &[Proof] = &[
         brokers: 0,
         of_chatdata: false,
         claim: "The write protocol was searched to the end of each of these bounds, through every interleaving, with the production \
-                code of ownership, acceptance and pending answers; and each of the mistakes, built into that code on purpose, was \
-                caught with a counterexample. To read the counterexamples: `cargo test -p model -- --nocapture`.",
+                code of ownership, acceptance and pending answers; and each of the mistakes, built into that code, its \
+                surroundings or its settings on purpose, was caught with a counterexample. To read the counterexamples: `cargo test -p model -- --nocapture`.",
     },
 ];
 
