@@ -1,6 +1,6 @@
 //! Black-box tests: the real program in processes of its own, spoken to as people do, over HTTP, WebSocket and a browser.
 //!
-//! Nothing here looks into a store. What a scenario needs to know it asks the public surface; what it does to a process is what
+//! Nothing here looks into a store, but for the [`checker`], which reads the log as any Kafka consumer can. What a scenario needs to know it asks the public surface; what it does to a process is what
 //! operating systems do: SIGKILL, SIGTERM, SIGSTOP.
 //!
 //! # How to add a scenario
@@ -11,7 +11,10 @@
 
 pub mod browser;
 pub mod chatdata;
+pub mod checker;
+pub mod journal;
 pub mod live;
+pub mod load;
 pub mod patience;
 pub mod person;
 pub mod process;

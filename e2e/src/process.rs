@@ -29,6 +29,8 @@ pub struct Node {
     /// The subcommand: `all` or a role.
     role: String,
     settings: Vec<(String, String)>,
+    /// Variables beside the settings.
+    environment: Vec<(String, String)>,
     log: PathBuf,
     public: u16,
     internal: u16,
@@ -51,7 +53,15 @@ impl Node {
             ("node.internal_listen".to_owned(), format!("127.0.0.1:{internal}")),
         ];
         all.extend(settings.iter().map(|(setting, value)| ((*setting).to_owned(), value.clone())));
-        Ok(Self { role: role.to_owned(), settings: all, log: own.join("out.log"), public, internal, child: None })
+        Ok(Self {
+            role: role.to_owned(),
+            settings: all,
+            environment: Vec::new(),
+            log: own.join("out.log"),
+            public,
+            internal,
+            child: None,
+        })
     }
 
     /// `http://…` of the public listener.
@@ -76,6 +86,11 @@ impl Node {
     pub fn set(&mut self, setting: &str, value: &str) {
         self.settings.retain(|(known, _)| known != setting);
         self.settings.push((setting.to_owned(), value.to_owned()));
+    }
+
+    /// Sets a variable of the environment that is no setting of the program, for the next start.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the process; does not wait.
@@ -164,6 +179,18 @@ impl Node {
         Ok(())
     }
 
+    /// Waits until the process has ended by itself, with a failure.
+    ///
+    /// # Errors
+    /// When it goes on, or ends as if all were well.
+    pub async fn failed(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the node does not run")?;
+        let ended = tokio::time::timeout(LATE, child.wait()).await;
+        let status = ended.with_context(|| format!("it goes on:\n{}", self.log_tail()))??;
+        ensure!(!status.success(), "it ended with {status}:\n{}", self.log_tail());
+        Ok(())
+    }
+
     /// Runs a tool of the program (such as `import`) with this node's settings, to its end. Returns what it wrote to standard output.
     ///
     /// # Errors
@@ -223,6 +250,7 @@ impl Node {
             command.env_remove(name);
         }
         command.args(arguments).envs(self.settings.iter().map(|(setting, value)| (variable(setting), value)));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).kill_on_drop(true);
         Ok(command)
     }
@@ -256,9 +284,17 @@ fn program() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os("SARANGBANG_TEST_BINARY") {
         return Ok(PathBuf::from(given));
     }
+    built("sarangbang")
+}
+
+/// A program of this workspace, beside the test binaries in the target folder.
+///
+/// # Errors
+/// When it is not built.
+pub fn built(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let mut folders = own.ancestors().skip(1).map(|folder| folder.join("sarangbang"));
-    folders.find(|file| file.is_file()).context("sarangbang is not built: cargo build -p server")
+    let mut folders = own.ancestors().skip(1).map(|folder| folder.join(name));
+    folders.find(|file| file.is_file()).with_context(|| format!("{name} is not built: cargo build -p server -p xtask"))
 }
 
 /// Two free ports. Another process may take one before it is used; then the start says so.

@@ -148,6 +148,8 @@ impl Embedded {
 pub struct Cluster {
     /// What stands, with a dot, before the name of each of its topics.
     pub topic_prefix: String,
+    /// Its schema in Postgres.
+    pub schema: String,
     /// Signs tokens.
     pub auth: Node,
     /// Own partitions, take commands.
@@ -177,16 +179,39 @@ impl Cluster {
     /// # Errors
     /// When one does not become ready.
     pub async fn start_with(folder: &Path, servers: &Servers, nodes: usize, own: &[(&'static str, String)]) -> Result<Self> {
+        Self::start_adapted(folder, servers, nodes, own, |_, _, _| {}).await
+    }
+
+    /// As [`Cluster::start_with`]; `adapt` may change each node before its first start: it is given the role, and the node's number
+    /// there, from 1.
+    ///
+    /// # Errors
+    /// When one does not become ready.
+    pub async fn start_adapted(
+        folder: &Path,
+        servers: &Servers,
+        nodes: usize,
+        own: &[(&'static str, String)],
+        adapt: impl Fn(&str, usize, &mut Node),
+    ) -> Result<Self> {
         let mut settings = [servers.settings().as_slice(), own].concat();
-        let prefix = settings.iter().rev().find(|(setting, _)| *setting == "log.topic_prefix");
-        let topic_prefix = prefix.map(|(_, prefix)| prefix.clone()).context("no topic prefix")?;
+        let last = |name: &str| {
+            let found = settings.iter().rev().find(|(setting, _)| *setting == name);
+            found.map(|(_, value)| value.clone()).with_context(|| format!("no {name}"))
+        };
+        let (topic_prefix, schema) = (last("log.topic_prefix")?, last("read_model.schema")?);
         let mut auth = Node::new("auth-api", "auth-1", folder, &settings)?;
         settings.push(("tokens.jwks_url", format!("{}/user/.well-known/jwks.json", auth.public_url())));
         // Tools sign their own tokens with the key that auth-api makes at its first start.
         let key = folder.join("auth-1").join("signing-key.pem");
         settings.push(("tokens.key_file", key.display().to_string()));
         let role = |role: &str| -> Result<Vec<Node>> {
-            (1..=nodes).map(|number| Node::new(role, &format!("{role}-{number}"), folder, &settings)).collect()
+            let node = |number| {
+                let mut node = Node::new(role, &format!("{role}-{number}"), folder, &settings)?;
+                adapt(role, number, &mut node);
+                Ok(node)
+            };
+            (1..=nodes).map(node).collect()
         };
         let (mut command, mut projectors, mut query) = (role("command-api")?, role("projectors")?, role("query-api")?);
         let first = command.first().context("no command-api")?;
@@ -200,7 +225,7 @@ impl Cluster {
         for node in command.iter_mut().chain(&mut projectors).chain(&mut query) {
             node.ready().await?;
         }
-        Ok(Self { topic_prefix, auth, command, projectors, query })
+        Ok(Self { topic_prefix, schema, auth, command, projectors, query })
     }
 
     /// Where requests go, by the number of the command-api and the query-api node, from 0.
@@ -216,5 +241,11 @@ impl Cluster {
     #[must_use]
     pub fn command_urls(&self) -> Vec<String> {
         self.command.iter().map(Node::public_url).collect()
+    }
+
+    /// The public addresses of all query-api nodes.
+    #[must_use]
+    pub fn query_urls(&self) -> Vec<String> {
+        self.query.iter().map(Node::public_url).collect()
     }
 }
