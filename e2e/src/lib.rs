@@ -12,6 +12,7 @@
 pub mod browser;
 pub mod chatdata;
 pub mod checker;
+pub mod faults;
 pub mod journal;
 pub mod live;
 pub mod load;

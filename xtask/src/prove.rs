@@ -49,6 +49,18 @@ const PROOFS: &[Proof] = &[
                 person of many rooms, a room of many messages, a node of many sockets. `docs/scale.md` says what bounds what.",
     },
     Proof {
+        name: "faults",
+        package: "e2e",
+        filter: "faults::",
+        // It starts servers of its own, to kill them.
+        brokers: 0,
+        of_chatdata: true,
+        claim: "Random faults were put, one after the other, upon three brokers, Postgres and two nodes of each role, under a steady \
+                load made of the real chat logs; then a separate checker compared what had been acknowledged, what sockets had been \
+                told, the log read by a plain Kafka consumer, and the read model. `SARANGBANG_FAULTS` says how many, \
+                `SARANGBANG_FAULTS_SEED` which. A disk of the embedded log was filled too.",
+    },
+    Proof {
         name: "model",
         package: "model",
         filter: "",

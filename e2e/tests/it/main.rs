@@ -4,6 +4,7 @@ mod big_room;
 mod browser;
 mod cluster;
 mod embedded;
+mod faults;
 #[cfg(test)]
 mod hostile;
 mod import;

@@ -19,15 +19,32 @@ const CLUSTER_ID: &str = "q1Sh-9_ISia_zwGINzRvyQ";
 const HEAP: &str = "384m";
 const JAVA_MAJOR_MIN: u32 = 17;
 
-pub fn plan(brokers: u32) -> Result<Vec<Node>> {
-    let ports = free_ports(2 * brokers as usize)?;
-    let pairs = ports.chunks_exact(2).zip(1..);
-    let node = |(pair, number): (&[u16], u32)| {
-        let roles = ["broker", "controller"].map(str::to_owned).into_iter();
-        let ports: BTreeMap<String, u16> = roles.zip(pair.iter().copied()).collect();
+/// Plans brokers with `ways`: each is a listener of its own, advertised at a port where nothing listens until somebody, such as a
+/// proxy that cuts connections, listens there and leads to it.
+pub fn plan(brokers: u32, ways: u32) -> Result<Vec<Node>> {
+    let mut roles = ["broker", "controller"].map(str::to_owned).to_vec();
+    roles.extend((1..=ways).flat_map(|way| [advertised(way), behind(way)]));
+    let ports = free_ports(roles.len() * brokers as usize)?;
+    let node = |(own, number): (&[u16], u32)| {
+        let ports: BTreeMap<String, u16> = roles.iter().cloned().zip(own.iter().copied()).collect();
         Node { kind: Kind::Kafka, number, ports, data: None, process: None }
     };
-    Ok(pairs.map(node).collect())
+    Ok(ports.chunks_exact(roles.len()).zip(1..).map(node).collect())
+}
+
+/// The role of the port that a way tells clients to come to.
+fn advertised(way: u32) -> String {
+    format!("way-{way}")
+}
+
+/// The role of the port where a way's listener is.
+fn behind(way: u32) -> String {
+    format!("behind-way-{way}")
+}
+
+/// The ways that a broker has.
+fn ways(node: &Node) -> impl Iterator<Item = u32> {
+    (1..).take_while(|way| node.port(&advertised(*way)) != 0)
 }
 
 pub fn start(state: &State, node: &Node) -> Result<Process> {
@@ -76,7 +93,19 @@ pub fn wait(state: &State, node: &Node) -> Result<()> {
 
 pub fn settings(state: &State) -> Vec<(&'static str, String)> {
     let brokers: Vec<String> = state.of(Kind::Kafka).map(|node| format!("127.0.0.1:{}", node.port("broker"))).collect();
-    if brokers.is_empty() { Vec::new() } else { vec![("SARANGBANG_TEST_KAFKA", brokers.join(","))] }
+    if brokers.is_empty() {
+        return Vec::new();
+    }
+    // Ways apart by '/', their brokers by ',', each as the advertised port and the one behind it.
+    let pair = |node: &Node, way| format!("{}:{}", node.port(&advertised(way)), node.port(&behind(way)));
+    let first = state.of(Kind::Kafka).next();
+    let all: Vec<String> = first
+        .into_iter()
+        .flat_map(ways)
+        .map(|way| state.of(Kind::Kafka).map(|node| pair(node, way)).collect::<Vec<_>>().join(","))
+        .collect();
+    let ways = (!all.is_empty()).then(|| ("SARANGBANG_TEST_KAFKA_WAYS", all.join("/")));
+    std::iter::once(("SARANGBANG_TEST_KAFKA", brokers.join(","))).chain(ways).collect()
 }
 
 /// Replication, in-sync minimum and quorum follow from the number of brokers. Unclean election is off and eligible leader
@@ -86,13 +115,17 @@ fn server_properties(state: &State, node: &Node) -> String {
         state.of(Kind::Kafka).map(|node| format!("{}@127.0.0.1:{}", node.number, node.port("controller"))).collect();
     let (replicas, in_sync) = if voters.len() >= 3 { (3, 2) } else { (1, 1) };
     let (broker, controller) = (node.port("broker"), node.port("controller"));
+    let listeners = |port: fn(u32) -> String| -> String {
+        ways(node).map(|way| format!(",WAY{way}://127.0.0.1:{}", node.port(&port(way)))).collect()
+    };
+    let protocols: String = ways(node).map(|way| format!(",WAY{way}:PLAINTEXT")).collect();
     format!(
         "process.roles=broker,controller
 node.id={number}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -114,6 +147,8 @@ log.cleaner.dedupe.buffer.size=16777216
 ",
         number = node.number,
         voters = voters.join(","),
+        behind = listeners(behind),
+        advertised = listeners(advertised),
         data = state.node_folder(node).join("data").display(),
     )
 }

@@ -36,6 +36,9 @@ enum Action {
         /// Kafka brokers: 1, or 3 with replication.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3))]
         brokers: u32,
+        /// Further listeners of each broker, advertised at a port where nothing listens: for a proxy of yours.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=4))]
+        ways: u32,
         /// Only these servers (default: all).
         #[arg(long, value_enum)]
         only: Vec<Kind>,
@@ -50,6 +53,13 @@ enum Action {
     Status,
     /// End one node with SIGKILL.
     Kill {
+        /// Which server.
+        kind: Kind,
+        /// Which of its nodes, from 1.
+        number: u32,
+    },
+    /// End one node in an orderly way.
+    Stop {
         /// Which server.
         kind: Kind,
         /// Which of its nodes, from 1.
@@ -76,9 +86,9 @@ pub enum Kind {
 
 impl Kind {
     /// The nodes to make, with their ports chosen.
-    fn plan(self, brokers: u32) -> Result<Vec<Node>> {
+    fn plan(self, brokers: u32, ways: u32) -> Result<Vec<Node>> {
         match self {
-            Self::Kafka => kafka::plan(brokers),
+            Self::Kafka => kafka::plan(brokers, ways),
             Self::Postgres => postgres::plan(),
         }
     }
@@ -125,16 +135,17 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let folder = arguments.folder.unwrap_or_else(|| workspace::target().join("services"));
     let mut state = State::lock(&folder)?;
     match arguments.action {
-        Action::Up { brokers, only } => {
+        Action::Up { brokers, ways, only } => {
             let kinds = if only.is_empty() { Kind::value_variants().to_vec() } else { only };
-            start_set(&mut state, brokers, &kinds)
+            start_set(&mut state, brokers, ways, &kinds)
         }
         Action::Down { keep } => stop_set(&mut state, keep),
         Action::Status => {
             status(&state);
             Ok(())
         }
-        Action::Kill { kind, number } => kill(&mut state, kind, number),
+        Action::Kill { kind, number } => end(&mut state, kind, number, Signal::Kill),
+        Action::Stop { kind, number } => end(&mut state, kind, number, kind.stop_signal()),
         Action::Start { kind, number } => {
             let index = state.position(kind, number)?;
             start_all(&mut state, &[index])
@@ -149,7 +160,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
 pub fn up(folder: &Path, brokers: u32) -> Result<()> {
     let mut state = State::lock(folder)?;
     stop_set(&mut state, false)?;
-    start_set(&mut state, brokers, Kind::value_variants())
+    start_set(&mut state, brokers, 0, Kind::value_variants())
 }
 
 /// Stops the set in `folder` and removes its data.
@@ -168,12 +179,12 @@ pub fn env(folder: &Path) -> Result<Vec<(&'static str, String)>> {
     Ok(State::lock(folder)?.settings())
 }
 
-fn start_set(state: &mut State, brokers: u32, kinds: &[Kind]) -> Result<()> {
+fn start_set(state: &mut State, brokers: u32, ways: u32, kinds: &[Kind]) -> Result<()> {
     ensure!(brokers != 2, "two brokers cannot outvote each other: take 1 or 3");
     for &kind in kinds {
         let present = state.of(kind).count();
         if present == 0 {
-            state.nodes.extend(kind.plan(brokers)?);
+            state.nodes.extend(kind.plan(brokers, ways)?);
         } else if kind == Kind::Kafka && present != brokers as usize {
             bail!("there is a cluster of {present} in {}: `cargo xtask services down` first", state.folder.display());
         }
@@ -232,13 +243,13 @@ fn stop_set(state: &mut State, keep: bool) -> Result<()> {
     }
 }
 
-fn kill(state: &mut State, kind: Kind, number: u32) -> Result<()> {
+fn end(state: &mut State, kind: Kind, number: u32, signal: Signal) -> Result<()> {
     let index = state.position(kind, number)?;
     let node = state.nodes.get_mut(index).context("no such node")?;
     let process = node.process.take().with_context(|| format!("{kind:?} {number} was not started"))?;
-    process.signal(Signal::Kill)?;
+    process.signal(signal)?;
     process.wait_for_end()?;
-    println!("{node} killed");
+    println!("{node} ended by {signal:?}");
     state.save()
 }
 
