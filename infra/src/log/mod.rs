@@ -216,6 +216,11 @@ pub trait Log: Send + Sync + 'static {
     /// [`Fault::Unavailable`]; [`Fault::Misconfigured`] when `from` is beyond the end.
     async fn tail(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Tail>, Fault>;
 
+    /// Resolves when nothing can be written any more until the log is opened anew, to the reason. Never where that cannot be.
+    async fn failed(&self) -> Fault {
+        std::future::pending().await
+    }
+
     /// Joins the group `group` of nodes that share the event topics' partitions among them.
     ///
     /// # Errors

@@ -123,6 +123,7 @@ async fn append_until_the_disk_is_full(log: &dyn Log) {
             break;
         }
     }
+    assert!(matches!(log.failed().await, Fault::Unavailable(_)), "and whoever runs the log is told");
     // What is there can still be read.
     assert!(!read_all(log, of_number(0)).await.is_empty());
     println!("refused {refused}");

@@ -149,7 +149,7 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
     match role {
         Role::All => {
             let signer = tokens::signer(config, clock())?;
-            let (log, timeline) = (stores::log(config).await?, stores::timeline(config).await?);
+            let (log, timeline) = (shared.log().await?, stores::timeline(config).await?);
             let verifier = shared.refusing_revoked(signer.verifier(), &log);
             shared.commands(Arc::clone(&log), Arc::clone(&verifier), internal_url).await?;
             shared.projectors(Arc::clone(&log), Arc::clone(&timeline));
@@ -162,13 +162,16 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
             shared.pages();
         }
         Role::CommandApi => {
-            let (verifier, log) = (tokens::verifier(config, clock())?, stores::log(config).await?);
+            let (verifier, log) = (tokens::verifier(config, clock())?, shared.log().await?);
             let verifier = shared.refusing_revoked(verifier, &log);
             shared.commands(log, verifier, internal_url).await?;
         }
-        Role::Projectors => shared.projectors(stores::log(config).await?, stores::timeline(config).await?),
+        Role::Projectors => {
+            let log = shared.log().await?;
+            shared.projectors(log, stores::timeline(config).await?);
+        }
         Role::QueryApi => {
-            let (verifier, log) = (tokens::verifier(config, clock())?, stores::log(config).await?);
+            let (verifier, log) = (tokens::verifier(config, clock())?, shared.log().await?);
             let verifier = shared.refusing_revoked(verifier, &log);
             shared.queries(log, stores::timeline(config).await?, verifier);
         }

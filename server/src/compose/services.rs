@@ -17,7 +17,7 @@ use infra::revocation::{self, Revocations};
 use infra::tokens::{Signer, Verifier};
 use query_api::{Ports, QueryApi};
 
-use super::options;
+use super::{options, stores};
 
 /// What is served, and what is still waited for.
 #[derive(Default)]
@@ -61,6 +61,19 @@ impl Shared<'_> {
             Ok(())
         });
         verifier
+    }
+
+    /// The log. When it cannot be written any more, the process ends: whoever starts it again opens the log anew.
+    pub async fn log(&mut self) -> Result<Arc<dyn Log>> {
+        let log = stores::log(self.config).await?;
+        let watched = Arc::clone(&log);
+        self.lifecycle.spawn(Stage::Support, "the log", |stop| async move {
+            match stop.run_until_cancelled(watched.failed()).await {
+                Some(fault) => Err(fault.into()),
+                None => Ok(()),
+            }
+        });
+        Ok(log)
     }
 
     /// Commands, and the partitions that this node owns.

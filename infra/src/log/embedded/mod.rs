@@ -4,7 +4,8 @@
 //! never poll, offsets are dense (compaction and expiry leave holes).
 //!
 //! Deliberately absent: a second process (fjall locks the folder) and a way to go on after a failed write. After a full disk
-//! every append is refused until the process is restarted, because only opening the folder anew tells what is in it.
+//! every append is refused until the process is restarted, because only opening the folder anew tells what is in it;
+//! [`Log::failed`] says so, and the program then ends by itself.
 
 mod codec;
 mod folder;
@@ -26,7 +27,7 @@ use tokio::sync::watch;
 use self::folder::Folder;
 use self::hold::{Hold, Released};
 use self::tail::EmbeddedTail;
-use self::writer::Queue;
+use self::writer::{Failed, Queue};
 use super::{Appending, Assignment, Fault, Log, Offset, Producer, RECORD_BYTES_MAX, Tail, Topic, TopicPartition};
 use crate::clock::{Clock, SystemClock};
 
@@ -58,9 +59,9 @@ impl Default for Options {
 pub fn open(path: &Path, options: Options) -> Result<Arc<dyn Log>, Fault> {
     let folder = Folder::open(path, &options)?;
     let (hold, released) = hold::hold();
-    let queue = writer::start(folder.clone(), options.clock.clone(), hold.clone())?;
+    let (queue, failed) = writer::start(folder.clone(), options.clock.clone(), hold.clone())?;
     let core = Core { folder, queue: Some(queue), hold: Some(hold), released };
-    Ok(Arc::new(EmbeddedLog { core: Arc::new(core), options }))
+    Ok(Arc::new(EmbeddedLog { core: Arc::new(core), failed, options }))
 }
 
 /// What the log, its producers and its tails share. The last of them closes the folder.
@@ -85,6 +86,8 @@ impl Drop for Core {
 
 struct EmbeddedLog {
     core: Arc<Core>,
+    /// Why the writer writes no more.
+    failed: Failed,
     options: Options,
 }
 
@@ -116,6 +119,16 @@ impl Log for EmbeddedLog {
 
     async fn tail(&self, of: TopicPartition, from: Offset) -> Result<Box<dyn Tail>, Fault> {
         Ok(Box::new(EmbeddedTail::new(self.core.clone(), of, from)?))
+    }
+
+    async fn failed(&self) -> Fault {
+        let mut failed = self.failed.clone();
+        let why = failed.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        match why {
+            Some(why) => Fault::Unavailable(format!("a write failed ({why})")),
+            // The writer has ended without a failure: the log is being closed.
+            None => std::future::pending().await,
+        }
     }
 
     async fn assignment(&self, _group: &str) -> Result<Box<dyn Assignment>, Fault> {

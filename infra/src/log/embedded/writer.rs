@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use domain::wire::Record;
 use fjall::PersistMode;
 use futures_util::FutureExt;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::codec;
 use super::folder::Folder;
@@ -82,12 +82,16 @@ async fn wait_for(confirmed: oneshot::Receiver<Result<Offset, Fault>>) -> Result
     }
 }
 
+/// Why the writer writes no more, once it does not.
+pub type Failed = watch::Receiver<Option<String>>;
+
 /// Starts the writer. It ends when the queue is dropped.
-pub fn start(folder: Folder, clock: Arc<dyn Clock>, hold: Hold) -> Result<Queue, Fault> {
+pub fn start(folder: Folder, clock: Arc<dyn Clock>, hold: Hold) -> Result<(Queue, Failed), Fault> {
     let (sender, queue) = sync_channel(QUEUE_RECORDS_MAX);
     let bytes = Arc::new(AtomicUsize::new(0));
     let retention = Retention::new(&folder, &*clock).map_err(|error| Fault::Unavailable(error.to_string()))?;
-    let writer = Writer { folder, clock, retention, queued_bytes: bytes.clone(), failed: None };
+    let (failed, watched) = watch::channel(None);
+    let writer = Writer { folder, clock, retention, queued_bytes: bytes.clone(), failed };
     std::thread::Builder::new()
         .name("log-writer".to_owned())
         .spawn(move || {
@@ -95,7 +99,7 @@ pub fn start(folder: Folder, clock: Arc<dyn Clock>, hold: Hold) -> Result<Queue,
             drop(hold);
         })
         .map_err(|error| Fault::Unavailable(format!("the log's writer cannot be started: {error}")))?;
-    Ok(Queue { sender, bytes })
+    Ok((Queue { sender, bytes }, watched))
 }
 
 struct Writer {
@@ -104,14 +108,14 @@ struct Writer {
     retention: Retention,
     queued_bytes: Arc<AtomicUsize>,
     /// Why nothing is written any more.
-    failed: Option<String>,
+    failed: watch::Sender<Option<String>>,
 }
 
 impl Writer {
     fn run(mut self, queue: &Receiver<Waiting>) {
         while let Ok(first) = queue.recv() {
             let batch = self.collect(first, queue);
-            if let Some(why) = &self.failed {
+            if let Some(why) = &*self.failed.borrow() {
                 let fault = Fault::Unavailable(format!("an earlier write failed ({why}); restart to go on"));
                 refuse(batch, &fault);
                 continue;
@@ -138,7 +142,7 @@ impl Writer {
         let ends = ends_after(&records);
         if let Err(error) = self.commit(records) {
             tracing::error!(%error, records = confirms.len(), "the log cannot be written; nothing is confirmed until a restart");
-            self.failed = Some(error.to_string());
+            self.failed.send_replace(Some(error.to_string()));
             for (_, confirm) in confirms {
                 // Whoever waited may have gone; then nobody has to be told.
                 let _ = confirm.send(Err(Fault::Unconfirmed(error.to_string())));
