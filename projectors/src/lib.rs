@@ -57,7 +57,7 @@ impl Default for Options {
             batch_records_max: 5_000,
             batch_bytes_max: 4 * 1024 * 1024,
             wait_max: Duration::from_secs(1),
-            backoff_max: Duration::from_secs(10),
+            backoff_max: Duration::from_secs(2),
             lag_interval: Duration::from_secs(5),
             status: Status::default(),
         }
