@@ -222,6 +222,10 @@ pub(super) fn read_view(row: &impl Columns) -> Result<ReadView, Fault> {
     Ok(ReadView { user: user(row, "user_id")?, number: number(row, "number")? })
 }
 
+pub(super) fn read_row(row: &impl Columns) -> Result<(super::ReadKey, u64), Fault> {
+    Ok(((RoomId::from_uuid(row.uuid("room_id")?), user(row, "user_id")?), number(row, "number")?))
+}
+
 pub(super) fn user_view(row: &impl Columns) -> Result<UserView, Fault> {
     Ok(UserView {
         user: user(row, "user_id")?,

@@ -9,10 +9,12 @@
 
 mod changes;
 mod columns;
+pub mod generations;
 mod migrations;
 pub mod postgres;
 mod queries;
 mod reads;
+mod snapshot;
 pub mod sqlite;
 mod statements;
 mod tables;
@@ -27,6 +29,7 @@ pub use changes::{
 pub use queries::{
     Direction, MemberView, MentionView, MessageView, MineView, ReactionView, ReadView, RoomChanges, RoomView, UserView, Viewer,
 };
+pub use snapshot::{Digest, READS, ReadKey, Snapshot, TABLES, Table};
 
 use crate::log::{Offset, TopicPartition};
 
@@ -85,6 +88,13 @@ pub trait Timeline: Send + Sync + 'static {
         expected: Checkpoint,
         next: Checkpoint,
     ) -> Result<(), Fault>;
+
+    /// Writes `changes` and moves no checkpoint: for an event that was parked and is tried again, and for read positions that are
+    /// taken over. Rows of a higher version stay as they are.
+    async fn amend(&self, changes: &Changes) -> Result<(), Fault>;
+
+    /// Holds this moment still for comparing; writers go on.
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Fault>;
 
     // --- the queries' side; who may see what is decided by query-api with `room_for` -----------------------------------------
 

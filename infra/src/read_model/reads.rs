@@ -52,9 +52,12 @@ pub(super) async fn checkpoint(reader: &impl Reader, partition: TopicPartition) 
 }
 
 pub(super) async fn checkpoints(reader: &impl Reader) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault> {
-    let rows = reader.rows((reader.statements().checkpoints, &[])).await?;
+    known_checkpoints(&reader.rows((reader.statements().checkpoints, &[])).await?)
+}
+
+pub(super) fn known_checkpoints(rows: &[impl Columns]) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault> {
     let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in rows {
         let (topic, partition, checkpoint) = columns::checkpoint(row)?;
         // A topic that a later version added is none of ours.
         if let Some(topic) = Topic::ALL.into_iter().find(|known| known.base_name() == topic) {

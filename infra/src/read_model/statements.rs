@@ -20,6 +20,7 @@ pub(super) struct Statements {
     pub(super) reactions: &'static str,
     pub(super) mentions_of: &'static str,
     pub(super) reads_of: &'static str,
+    pub(super) reads_page: &'static str,
     pub(super) users: &'static str,
 }
 
@@ -142,6 +143,8 @@ macro_rules! statements {
             reads_of: "SELECT p.user_id, p.number FROM reads p \
                  JOIN members c ON c.room_id = p.room_id AND c.user_id = p.user_id \
                  WHERE p.room_id = $1 AND c.role IS NOT NULL ORDER BY p.user_id LIMIT $2",
+            reads_page: "SELECT p.room_id, p.user_id, p.number FROM reads p WHERE (p.room_id, p.user_id) > ($1, $2) \
+                 ORDER BY p.room_id, p.user_id LIMIT $3",
             users: concat!(
                 "SELECT u.user_id, u.user_name, u.status_text, u.registered_at, d.user_id IS NOT NULL AS deactivated \
                  FROM users u LEFT JOIN deactivations d ON d.user_id = u.user_id WHERE u.user_id IN ",

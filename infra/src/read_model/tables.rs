@@ -8,7 +8,7 @@ use domain::{RoomId, UserId};
 use super::reads::{self, Reader};
 use super::{
     Changes, Checkpoint, Direction, Fault, MemberView, MentionView, MessageView, MineView, Page, ReadView, RoomChanges, RoomView,
-    Timeline, UserView,
+    Snapshot, Timeline, UserView,
 };
 use crate::log::TopicPartition;
 
@@ -26,6 +26,12 @@ pub(super) trait Store: Reader + 'static {
         expected: Checkpoint,
         next: Checkpoint,
     ) -> Result<(), Fault>;
+
+    /// As [`Timeline::amend`].
+    async fn amend(&self, changes: &Changes) -> Result<(), Fault>;
+
+    /// As [`Timeline::snapshot`].
+    async fn moment(&self) -> Result<Box<dyn Snapshot>, Fault>;
 }
 
 /// Makes the port out of a database.
@@ -54,6 +60,12 @@ impl<S: Store> Timeline for Tables<S> {
         next: Checkpoint,
     ) -> Result<(), Fault> {
         self.0.apply(changes, partition, expected, next).await
+    }
+    async fn amend(&self, changes: &Changes) -> Result<(), Fault> {
+        self.0.amend(changes).await
+    }
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Fault> {
+        self.0.moment().await
     }
     async fn room_for(&self, room: RoomId, viewer: &UserId) -> Result<Option<RoomView>, Fault> {
         reads::room_for(&self.0, room, viewer).await

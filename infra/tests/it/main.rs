@@ -21,6 +21,7 @@ mod log_kafka;
 mod log_process;
 mod read_model_adapters;
 mod read_model_contract;
+mod read_model_generations;
 
 /// What the environment variable `name` says of a server for tests; nothing, with a line that says so, when it is not set.
 ///

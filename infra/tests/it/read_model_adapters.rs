@@ -3,24 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use infra::read_model::{Timeline, postgres, sqlite};
+use infra::read_model::generations::Generations;
+use infra::read_model::{TABLES, Timeline, postgres, sqlite};
 
 use crate::read_model_contract::Adapter;
-
-/// All tables but the checkpoints, which say where a reader stands and not what it made.
-const TABLES: [&str; 11] = [
-    "users",
-    "deactivations",
-    "rooms",
-    "room_heads",
-    "members",
-    "memberships",
-    "messages",
-    "mentions",
-    "reactions",
-    "mutes",
-    "reads",
-];
 
 mod on_sqlite {
     use sqlx::AssertSqlSafe;
@@ -48,10 +34,14 @@ mod on_sqlite {
             sqlite::open(&self.file()).await.unwrap()
         }
 
+        async fn generations(&self) -> Arc<dyn Generations> {
+            sqlite::generations(&self.file()).await.unwrap()
+        }
+
         async fn dump(&self) -> String {
             let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(self.file())).await.unwrap();
             let mut dump = String::new();
-            for table in TABLES {
+            for table in TABLES.map(|table| table.name) {
                 let columns: Vec<String> =
                     sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(table).fetch_all(&pool).await.unwrap();
                 let quoted: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
@@ -80,6 +70,7 @@ mod on_sqlite {
 
 mod on_postgres {
     use infra::read_model::Fault;
+    use infra::read_model::generations::{Control, Generation};
     use sqlx::postgres::PgConnection;
     use sqlx::{AssertSqlSafe, Connection};
     use uuid::Uuid;
@@ -109,10 +100,14 @@ mod on_postgres {
             postgres::connect(&self.url, &self.schema, 4).await.unwrap()
         }
 
+        async fn generations(&self) -> Arc<dyn Generations> {
+            postgres::generations(&self.url, &self.schema, 4).await.unwrap()
+        }
+
         async fn dump(&self) -> String {
             let mut connection = self.connection().await;
             let mut dump = String::new();
-            for table in TABLES {
+            for table in TABLES.map(|table| table.name) {
                 let select =
                     format!("SELECT '{table} ' || row_to_json(t)::text AS line FROM {}.{table} t ORDER BY line", self.schema);
                 let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&mut connection).await.unwrap();
@@ -122,8 +117,10 @@ mod on_postgres {
         }
 
         async fn remove(self) {
-            let drop = format!("DROP SCHEMA {} CASCADE", self.schema);
-            sqlx::query(AssertSqlSafe(drop)).execute(&mut self.connection().await).await.unwrap();
+            for schema in [&*self.schema, &format!("{}_control", self.schema)] {
+                let drop = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
+                sqlx::query(AssertSqlSafe(drop)).execute(&mut self.connection().await).await.unwrap();
+            }
         }
     }
 
@@ -137,6 +134,24 @@ mod on_postgres {
         }
         let refused = postgres::connect("no url", "proper", 2).await.map(|_| ());
         assert!(matches!(refused, Err(Fault::Rejected(_))), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_inspected_is_the_live_generation() {
+        let Some(adapter) = Postgres::fresh().await else { return };
+        let inspected = async || postgres::inspect(&adapter.url, &adapter.schema).await.unwrap();
+        assert_eq!((inspected().await.schema, inspected().await.schema_exists), (adapter.schema.clone(), false));
+        let generations = adapter.generations().await;
+        let second = Generation::FIRST.next();
+        drop(generations.open(second).await.unwrap());
+        let stated = generations.control().await.unwrap();
+        let next = Control { live: second, last: second, ..stated.control };
+        assert!(generations.decide(stated.revision, &next).await.unwrap());
+        let found = inspected().await;
+        assert_eq!((found.schema, found.schema_exists), (format!("{}_g2", adapter.schema), true));
+        assert_eq!(found.migrations_run, found.migrations_known);
+        generations.remove(second).await.unwrap();
+        adapter.remove().await;
     }
 
     #[tokio::test]

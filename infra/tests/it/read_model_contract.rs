@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use domain::room::{Kind, Role, Status};
 use domain::{Cursor, RoomId, Timestamp, UserId};
 use infra::log::{Topic, TopicPartition};
+use infra::read_model::generations::Generations;
 use infra::read_model::{
     Changes, Checkpoint, DeactivationRow, Direction, Fault, MemberRow, MentionRow, MessageRow, MuteRow, Page, ReactionRow,
     ReactionView, ReadRow, RoomHeadRow, RoomRow, Timeline, UserRow,
@@ -21,6 +22,9 @@ pub trait Adapter: Sized + Send + Sync + 'static {
 
     /// Opens it; may be open already.
     async fn open(&self) -> Arc<dyn Timeline>;
+
+    /// Its generations; may be open already.
+    async fn generations(&self) -> Arc<dyn Generations>;
 
     /// All rows of all tables but the checkpoints, as text in a fixed order.
     async fn dump(&self) -> String;
@@ -53,13 +57,23 @@ macro_rules! contract {
             of_read_positions_from_two_topics_the_highest_counts,
             it_survives_being_opened_again_by_two_at_once,
         );
+        crate::read_model_contract::contract!(@each_of read_model_generations, $adapter:
+            generations_stand_side_by_side_until_one_is_taken_away,
+            of_two_decisions_on_one_revision_one_counts,
+            a_snapshot_stands_still_and_every_table_counts_in_it,
+            amending_lowers_nothing_and_moves_no_checkpoint,
+            read_positions_of_a_snapshot_come_page_by_page,
+        );
     };
     (@each $adapter:ty: $($name:ident),* $(,)?) => {
+        crate::read_model_contract::contract!(@each_of read_model_contract, $adapter: $($name),*);
+    };
+    (@each_of $suite:ident, $adapter:ty: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 if let Some(adapter) = <$adapter as crate::read_model_contract::Adapter>::fresh().await {
-                    crate::read_model_contract::$name(&adapter).await;
+                    crate::$suite::$name(&adapter).await;
                     adapter.remove().await;
                 }
             }
@@ -68,12 +82,12 @@ macro_rules! contract {
 }
 pub(crate) use contract;
 
-const PARTITION: TopicPartition = TopicPartition { topic: Topic::Rooms, partition: 1 };
+pub const PARTITION: TopicPartition = TopicPartition { topic: Topic::Rooms, partition: 1 };
 
 fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
 }
-fn room(number: u128) -> RoomId {
+pub fn room(number: u128) -> RoomId {
     RoomId::from_uuid(Uuid::from_u128(number))
 }
 fn at(ms: i64) -> Timestamp {
@@ -85,7 +99,7 @@ fn position(next_offset: u64) -> Checkpoint {
 
 /// Rows, said shortly.
 #[derive(Clone, Default)]
-struct Rows(Changes);
+pub struct Rows(pub Changes);
 
 impl Rows {
     fn user(mut self, name: &str, version: u64) -> Self {
@@ -112,7 +126,7 @@ impl Rows {
         self.0.members.insert((room(id), user(name)), row);
         self
     }
-    fn message(self, id: u128, number: u64, text: &str, version: u64) -> Self {
+    pub fn message(self, id: u128, number: u64, text: &str, version: u64) -> Self {
         self.message_at(id, number, text, version, i64::try_from(number).unwrap())
     }
     fn message_at(mut self, id: u128, number: u64, text: &str, version: u64, sent_ms: i64) -> Self {
@@ -154,7 +168,7 @@ impl Rows {
         self.0.mutes.insert((user(name), room(id)), MuteRow { muted, version });
         self
     }
-    fn read(mut self, id: u128, name: &str, number: u64) -> Self {
+    pub fn read(mut self, id: u128, name: &str, number: u64) -> Self {
         self.0.reads.insert((room(id), user(name)), ReadRow { number });
         self
     }
@@ -164,7 +178,7 @@ impl Rows {
     }
 
     /// Writes the rows, one offset further than the checkpoint is.
-    async fn write(self, timeline: &dyn Timeline) {
+    pub async fn write(self, timeline: &dyn Timeline) {
         let expected = timeline.checkpoint(PARTITION).await.unwrap();
         timeline.apply(&self.0, PARTITION, expected, position(expected.next_offset + 1)).await.unwrap();
     }
@@ -223,7 +237,7 @@ pub async fn refused_rows_leave_nothing(adapter: &impl Adapter) {
 }
 
 /// One row in each table, made by the event `version`.
-fn everything(version: u64) -> Rows {
+pub fn everything(version: u64) -> Rows {
     let odd = version % 2 == 1;
     Rows::default()
         .user("a", version)

@@ -1,7 +1,9 @@
 //! The timeline in Postgres, in a schema of its own: so a new version of the read model can be built beside the old.
 
 mod copy;
+mod generations;
 mod inspect;
+mod snapshot;
 mod write;
 
 use std::sync::Arc;
@@ -12,13 +14,14 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRo
 use sqlx::{AssertSqlSafe, Connection, Postgres, Row};
 use uuid::Uuid;
 
+pub use generations::generations;
 pub use inspect::{Inspection, inspect};
 
 use super::columns::Columns;
 use super::reads::{Argument, Query, Reader};
 use super::statements::{self, Statements};
 use super::tables::{self, Store};
-use super::{Changes, Checkpoint, Fault, Timeline, migrations};
+use super::{Changes, Checkpoint, Fault, Snapshot, Timeline, migrations};
 use crate::log::TopicPartition;
 use copy::Copied;
 use write::New;
@@ -78,12 +81,18 @@ async fn make_schema(server: &PgConnectOptions, schema: &str) -> Result<(), Faul
     }
     let mut connection = PgConnection::connect_with(server).await.map_err(fault)?;
     let mut transaction = connection.begin().await.map_err(fault)?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK).execute(&mut *transaction).await.map_err(fault)?;
+    lock_schemas(&mut transaction).await?;
     // A name cannot be bound; this one was checked above.
     let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
     sqlx::query(create).execute(&mut *transaction).await.map_err(fault)?;
     transaction.commit().await.map_err(fault)?;
     connection.close().await.map_err(fault)
+}
+
+/// Holds up everybody else who makes schemas, until the transaction ends.
+async fn lock_schemas(connection: &mut PgConnection) -> Result<(), Fault> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(SCHEMA_LOCK).execute(connection).await.map_err(fault)?;
+    Ok(())
 }
 
 struct Database {
@@ -192,5 +201,16 @@ impl Store for Database {
             // A replay, or a parked event that came later and was tried again before this one: seldom, and then it takes longer.
             Copied::Refused => self.write(changes, partition, expected, next, New::Guarded).await.map(drop),
         }
+    }
+
+    async fn amend(&self, changes: &Changes) -> Result<(), Fault> {
+        let mut transaction = self.pool.begin().await.map_err(fault)?;
+        // What is amended may well be there already, and is never much.
+        write::rows(&mut transaction, changes, New::Guarded).await?;
+        transaction.commit().await.map_err(fault)
+    }
+
+    async fn moment(&self) -> Result<Box<dyn Snapshot>, Fault> {
+        snapshot::begin(&self.pool).await
     }
 }

@@ -3,6 +3,8 @@
 //! One connection writes and a few read, beside it and each other (WAL). A commit is on disk when it returns
 //! (`synchronous=FULL`). The file belongs to one machine; several processes may open it.
 
+mod generations;
+mod snapshot;
 mod write;
 
 use std::path::Path;
@@ -16,11 +18,13 @@ use sqlx::sqlite::{
 use sqlx::{Row, Sqlite};
 use uuid::Uuid;
 
+pub use generations::generations;
+
 use super::columns::Columns;
 use super::reads::{Argument, Query, Reader};
 use super::statements::{self, Statements};
 use super::tables::{self, Store};
-use super::{Changes, Checkpoint, Fault, Timeline, migrations};
+use super::{Changes, Checkpoint, Fault, Snapshot, Timeline, migrations};
 use crate::log::TopicPartition;
 
 /// Connections that read.
@@ -155,6 +159,16 @@ impl Store for Database {
         write::checkpoint(&mut transaction, partition, expected, next).await?;
         write::rows(&mut transaction, changes).await?;
         transaction.commit().await.map_err(fault)
+    }
+
+    async fn amend(&self, changes: &Changes) -> Result<(), Fault> {
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        write::rows(&mut transaction, changes).await?;
+        transaction.commit().await.map_err(fault)
+    }
+
+    async fn moment(&self) -> Result<Box<dyn Snapshot>, Fault> {
+        snapshot::begin(&self.readers).await
     }
 }
 
