@@ -1,12 +1,16 @@
 //! Projectors: they read the log and write the read models, and nothing else. They write no events and answer no queries.
 //!
-//! [`run`] follows every partition that the log assigns to this node, each in its own task, in order, in bounded batches. Rows and
+//! [`Projectors`] follow every partition that the log assigns to this node, each in its own task, in order, in bounded batches. Rows and
 //! checkpoint move in one transaction, and the checkpoint only from where the task believes it to be: so a task that was paused
 //! and taken for dead cannot write twice, whoever was assigned its partition meanwhile. The assignment saves work; safety never
 //! rests on it.
 //!
 //! What cannot be applied is parked: written to the topic `parked`, durably, before the checkpoint passes it. It may be parked
 //! twice (a crash between the two); its topic, partition and offset say that it is the same.
+//!
+//! * `partition` feeds one partition into one generation of the read model, `runner` starts and stops the feeds;
+//! * [`rebuild`] builds a new generation beside the live one, compares the two, and switches;
+//! * [`parked`] is the list of what could not be applied; [`operations`] is what an operator may do, [`http`] offers it.
 //!
 //! # How to add an event to the timeline
 //!
@@ -15,16 +19,26 @@
 //! 2. Add its arm to `timeline::project`: a pure function from the event to rows, each with the stream version that made it.
 //! 3. Give it a case in the tests at the foot of `timeline.rs`; the contract suite replays everything twice.
 
-mod park;
+pub mod http;
+mod models;
+pub mod operations;
+pub mod parked;
 mod partition;
 pub mod reads;
+pub mod rebuild;
 mod runner;
 mod status;
 pub mod timeline;
 
 use std::time::Duration;
 
-pub use runner::run;
+use infra::log::TopicPartition;
+use infra::read_model::Checkpoint;
+use infra::read_model::generations::LEASE;
+
+use partition::Feed;
+pub use rebuild::Refusal;
+pub use runner::Projectors;
 pub use status::{Progress, Status};
 
 /// How the projectors work.
@@ -43,6 +57,9 @@ pub struct Options {
     pub backoff_max: Duration,
     /// How often lag is measured.
     pub lag_interval: Duration,
+    /// How long a generation that was given up stays: longer than a reader goes on without hearing which one is live
+    /// ([`LEASE`]).
+    pub drop_after: Duration,
     /// Where progress is shown; keep a clone.
     pub status: Status,
 }
@@ -59,6 +76,7 @@ impl Default for Options {
             wait_max: Duration::from_secs(1),
             backoff_max: Duration::from_secs(2),
             lag_interval: Duration::from_secs(5),
+            drop_after: LEASE + Duration::from_secs(2),
             status: Status::default(),
         }
     }
@@ -73,4 +91,14 @@ pub enum Fault {
     /// The read model.
     #[error(transparent)]
     ReadModel(#[from] infra::read_model::Fault),
+    /// A new generation does not come to the checkpoint of the live one: the log holds something else than what that was made from.
+    #[error("{partition} leads to {found:?}, where the live generation has {expected:?}: the log is another one than it was")]
+    OtherHistory {
+        /// Where.
+        partition: TopicPartition,
+        /// What reading the log led to.
+        found: Checkpoint,
+        /// What the live generation holds.
+        expected: Checkpoint,
+    },
 }

@@ -1,4 +1,4 @@
-//! Follows one partition: tail, judge, decode, apply, again.
+//! Follows one partition into one generation of the read model: tail, judge, decode, apply, again.
 //!
 //! Invariant: what is applied is exactly the effective history, in order, and the checkpoint passes a record only in the
 //! transaction of its rows, or after the record was parked.
@@ -11,23 +11,38 @@ use domain::ids::{EventTopic, PartitionId};
 use domain::wire::Entry;
 use domain::{Envelope, Verdict};
 use infra::log::{Assignment, Log, Offset, StoredRecord, Topic, TopicPartition};
+use infra::read_model::generations::{ControlWatch, Generation};
 use infra::read_model::{self, Changes, Checkpoint, Timeline};
 use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::park::Parking;
+use crate::models::Models;
+use crate::parked::Parking;
 use crate::reads::ReadPosition;
 use crate::{BACKOFF_MIN, Fault, Options, reads, timeline};
+
+/// How often the log may stay silent, each time for [`Options::wait_max`], where a record must be, before it counts as a fault.
+const SILENCES_MAX: u32 = 30;
 
 /// What all partitions share.
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) log: Arc<dyn Log>,
-    pub(crate) timeline: Arc<dyn Timeline>,
+    pub(crate) models: Models,
+    pub(crate) control: ControlWatch,
     pub(crate) assignment: Arc<dyn Assignment>,
     pub(crate) parking: Parking,
+}
+
+/// Where a partition's records go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Feed {
+    /// Into which generation.
+    pub(crate) generation: Generation,
+    /// From where.
+    pub(crate) partition: TopicPartition,
 }
 
 /// A record, judged and understood, with the checkpoint behind it.
@@ -46,48 +61,115 @@ enum Content {
     Undecodable(String),
 }
 
-/// Follows `partition` until `stop`; what fails is tried again, after a pause. A batch that was begun is finished.
-pub(crate) async fn follow(shared: Arc<Shared>, partition: TopicPartition, stop: CancellationToken) {
-    let mut follower = Follower { shared: &shared, partition, stop: &stop, failures: 0, parked: BTreeSet::new() };
-    while let Err(fault) = follower.run().await {
-        let pause = follower.pause(&fault);
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep(pause) => {}
+/// Feeds until `stop`; what fails is tried again, after a pause. A batch that was begun is finished.
+pub(crate) async fn follow(shared: Arc<Shared>, feed: Feed, stop: CancellationToken) {
+    let mut failures = 0;
+    loop {
+        let mut follower = match Follower::open(&shared, feed, failures).await {
+            Ok(follower) => follower,
+            Err(fault) => {
+                failures = failures.saturating_add(1);
+                tell(&shared, feed, &fault);
+                match rest(&stop, pause(failures, shared.options.backoff_max)).await {
+                    Some(()) => continue,
+                    None => return,
+                }
+            }
+        };
+        while let Err(fault) = follower.run(&stop).await {
+            follower.failures = follower.failures.saturating_add(1);
+            tell(&shared, feed, &fault);
+            if rest(&stop, pause(follower.failures, shared.options.backoff_max)).await.is_none() {
+                return;
+            }
         }
+        return;
     }
+}
+
+/// Brings a generation to exactly `target` in one partition; says whether it is there: it is not when it was beyond already.
+///
+/// # Errors
+/// [`Fault`]; also where the log holds another history than `target` was made from.
+pub(crate) async fn advance(shared: &Shared, feed: Feed, target: Checkpoint) -> Result<bool, Fault> {
+    Follower::open(shared, feed, 0).await?.advance(target).await
+}
+
+/// Waits for `pause`; nothing when it was stopped meanwhile.
+async fn rest(stop: &CancellationToken, pause: Duration) -> Option<()> {
+    tokio::time::timeout(pause, stop.cancelled()).await.err().map(drop)
 }
 
 struct Follower<'a> {
     shared: &'a Shared,
+    feed: Feed,
     partition: TopicPartition,
-    stop: &'a CancellationToken,
+    timeline: Arc<dyn Timeline>,
     /// Failures since the last batch that was applied.
     failures: u32,
     /// What was parked beyond the checkpoint, so that a retry of the batch does not park it again.
     parked: BTreeSet<Offset>,
 }
 
-impl Follower<'_> {
+impl<'a> Follower<'a> {
+    async fn open(shared: &'a Shared, feed: Feed, failures: u32) -> Result<Self, Fault> {
+        let timeline = shared.models.get(feed.generation).await?;
+        Ok(Self { shared, feed, partition: feed.partition, timeline, failures, parked: BTreeSet::new() })
+    }
+
     /// Reads from the checkpoint on, until told to stop or something fails.
-    async fn run(&mut self) -> Result<(), Fault> {
+    async fn run(&mut self, stop: &CancellationToken) -> Result<(), Fault> {
         let options = &self.shared.options;
-        let mut at = self.shared.timeline.checkpoint(self.partition).await?;
+        let mut at = self.timeline.checkpoint(self.partition).await?;
         let mut tail = self.shared.log.tail(self.partition, at.next_offset).await?;
         self.show(at, None);
         loop {
             let records = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
                 records = tail.next(options.batch_records_max, options.wait_max) => records?,
             };
             for batch in batches(records, options.batch_bytes_max) {
                 at = self.batch(at, batch).await?;
-                if self.stop.is_cancelled() {
+                if stop.is_cancelled() {
                     return Ok(());
                 }
             }
         }
+    }
+
+    async fn advance(&mut self, target: Checkpoint) -> Result<bool, Fault> {
+        let options = &self.shared.options;
+        let mut at = self.timeline.checkpoint(self.partition).await?;
+        if at.next_offset >= target.next_offset {
+            return self.judged(at, target);
+        }
+        let mut tail = self.shared.log.tail(self.partition, at.next_offset).await?;
+        let (mut silences, mut passed) = (0, false);
+        while at.next_offset < target.next_offset && silences < SILENCES_MAX && !passed {
+            let mut records = tail.next(options.batch_records_max, options.wait_max).await?;
+            silences = if records.is_empty() { silences + 1 } else { 0 };
+            let read = records.len();
+            records.retain(|stored| stored.offset < target.next_offset);
+            passed = records.len() < read;
+            for batch in batches(records, options.batch_bytes_max) {
+                at = self.batch(at, batch).await?;
+            }
+        }
+        if at.next_offset < target.next_offset && passed && self.partition.topic.compacted() {
+            // What stood between is superseded, and is read with what superseded it.
+            self.timeline.apply(&Changes::default(), self.partition, at, target).await?;
+            at = target;
+        }
+        self.judged(at, target)
+    }
+
+    /// Whether `at` is `target`, and not beyond it.
+    fn judged(&self, at: Checkpoint, target: Checkpoint) -> Result<bool, Fault> {
+        if at.next_offset <= target.next_offset && at != target {
+            return Err(Fault::OtherHistory { partition: self.partition, found: at, expected: target });
+        }
+        Ok(at == target)
     }
 
     /// Applies one batch, and tells of it. A batch holds at least one record.
@@ -104,7 +186,8 @@ impl Follower<'_> {
             _ => None,
         });
         self.show(at, event_at);
-        if let Some(partition) = event_partition(self.partition) {
+        // Lag tools show what people wait for: the live generation.
+        if let Some(partition) = event_partition(self.partition).filter(|_| self.live()) {
             self.shared.assignment.commit(partition, at.next_offset);
         }
         histogram!("sarangbang_projector_batch_seconds").record(began.elapsed());
@@ -113,17 +196,23 @@ impl Follower<'_> {
         Ok(at)
     }
 
+    fn live(&self) -> bool {
+        self.shared.options.status.is_live(self.feed.generation)
+    }
+
     /// Judges and decodes the records that follow `at`.
     fn understood(&self, at: Checkpoint, records: Vec<StoredRecord>) -> Vec<Item> {
         let mut after = at;
+        // Told apart, because a rebuild meets everything again that was ever ignored.
+        let reader = if self.live() { "timeline" } else { "rebuild" };
         let mut understood = |stored: StoredRecord| {
             after.next_offset = stored.offset.saturating_add(1);
             let content = match self.partition.topic {
-                Topic::Users => event(&mut after, &stored, EventTopic::Users),
-                Topic::Rooms => event(&mut after, &stored, EventTopic::Rooms),
+                Topic::Users => event(&mut after, &stored, EventTopic::Users, reader),
+                Topic::Rooms => event(&mut after, &stored, EventTopic::Rooms, reader),
                 _ => ReadPosition::decode(&stored.record).map_or_else(
                     || {
-                        ignored("malformed");
+                        ignored(reader, "malformed");
                         Content::Nothing
                     },
                     Content::Read,
@@ -145,7 +234,7 @@ impl Follower<'_> {
 
     /// Writes the rows of `items`. Where the database refuses them, halves them until the culprit stands alone, and parks it.
     async fn apply(&mut self, mut at: Checkpoint, items: &[Item]) -> Result<Checkpoint, Fault> {
-        let timeline = &self.shared.timeline;
+        let timeline = Arc::clone(&self.timeline);
         let mut waiting = vec![items];
         while let Some(part) = waiting.pop() {
             let Some(last) = part.last() else { continue };
@@ -171,7 +260,7 @@ impl Follower<'_> {
         if self.parked.contains(&offset) {
             return Ok(());
         }
-        self.shared.parking.park(self.partition, &item.stored, item.after, error).await?;
+        self.shared.parking.park(self.feed, &item.stored, item.after, error).await?;
         self.parked.insert(offset);
         counter!("sarangbang_events_parked_total", "projection" => "timeline", "cause" => cause).increment(1);
         error!(partition = %self.partition, offset, cause, error, "an event cannot be applied and was parked");
@@ -179,41 +268,45 @@ impl Follower<'_> {
     }
 
     fn show(&self, at: Checkpoint, event_at: Option<domain::Timestamp>) {
-        let labels =
-            [("topic", self.partition.topic.base_name().to_owned()), ("partition", self.partition.partition.to_string())];
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; offsets up to 2^53 are exact")]
-        gauge!("sarangbang_projector_checkpoint_offset", &labels).set(at.next_offset as f64);
-        self.shared.options.status.change_if_there(self.partition, |progress| {
+        if self.live() {
+            let topic = self.partition.topic.base_name().to_owned();
+            let labels = [("topic", topic), ("partition", self.partition.partition.to_string())];
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; offsets up to 2^53 are exact")]
+            gauge!("sarangbang_projector_checkpoint_offset", &labels).set(at.next_offset as f64);
+        }
+        self.shared.options.status.change_if_there(self.feed, |progress| {
             progress.checkpoint = Some(at);
             progress.fault = None;
             progress.event_at = event_at.or(progress.event_at);
         });
     }
+}
 
-    /// How long to wait after `fault`; tells of it.
-    fn pause(&mut self, fault: &Fault) -> Duration {
-        let partition = self.partition;
-        if let Fault::ReadModel(read_model::Fault::CheckpointMoved(_)) = fault {
-            // Another node follows the same partition: normal for a moment after a change of the assignment.
-            counter!("sarangbang_projector_checkpoints_moved_total").increment(1);
-            debug!(%partition, "another projector moved the checkpoint; reading it again");
-        } else {
-            counter!("sarangbang_projector_faults_total").increment(1);
-            self.shared.options.status.change_if_there(partition, |progress| progress.fault = Some(fault.to_string()));
-            warn!(%partition, %fault, failures = self.failures, "projecting failed; it is tried again");
-        }
-        self.failures = self.failures.saturating_add(1);
-        let longest = BACKOFF_MIN.saturating_mul(1 << self.failures.min(16)).min(self.shared.options.backoff_max);
-        BACKOFF_MIN.min(longest) + infra::random::jitter(longest)
+fn tell(shared: &Shared, feed: Feed, fault: &Fault) {
+    let Feed { generation, partition } = feed;
+    if let Fault::ReadModel(read_model::Fault::CheckpointMoved(_)) = fault {
+        // Another node follows the same partition: normal for a moment after a change of the assignment.
+        counter!("sarangbang_projector_checkpoints_moved_total").increment(1);
+        debug!(%partition, %generation, "another projector moved the checkpoint; reading it again");
+    } else {
+        counter!("sarangbang_projector_faults_total").increment(1);
+        warn!(%partition, %generation, %fault, "projecting failed; it is tried again");
+        shared.options.status.change_if_there(feed, |progress| progress.fault = Some(fault.to_string()));
     }
 }
 
+/// How long to wait after so many failures.
+fn pause(failures: u32, backoff_max: Duration) -> Duration {
+    let longest = BACKOFF_MIN.saturating_mul(1 << failures.min(16)).min(backoff_max);
+    BACKOFF_MIN.min(longest) + infra::random::jitter(longest)
+}
+
 /// Judges a record of an event topic, and decodes it if it counts.
-fn event(after: &mut Checkpoint, stored: &StoredRecord, topic: EventTopic) -> Content {
+fn event(after: &mut Checkpoint, stored: &StoredRecord, topic: EventTopic, reader: &'static str) -> Content {
     match after.cursor.accept(stored.record.mark()) {
         Verdict::Claimed => Content::Nothing,
         Verdict::Ignored(reason) => {
-            ignored(reason.label());
+            ignored(reader, reason.label());
             Content::Nothing
         }
         Verdict::Effective => match stored.record.decode(topic) {
@@ -224,8 +317,8 @@ fn event(after: &mut Checkpoint, stored: &StoredRecord, topic: EventTopic) -> Co
     }
 }
 
-fn ignored(reason: &'static str) {
-    counter!("sarangbang_records_ignored_total", "reader" => "timeline", "reason" => reason).increment(1);
+fn ignored(reader: &'static str, reason: &'static str) {
+    counter!("sarangbang_records_ignored_total", "reader" => reader, "reason" => reason).increment(1);
 }
 
 fn changes(items: &[Item]) -> Changes {

@@ -1,4 +1,4 @@
-//! Starts and stops the followers as the assignment changes.
+//! Starts and stops the followers as the assignment and the generations change.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -7,42 +7,72 @@ use domain::Timestamp;
 use domain::ids::{EventTopic, PartitionId};
 use infra::clock::{Clock, SystemClock};
 use infra::log::{Log, Topic, TopicPartition};
-use infra::read_model::Timeline;
+use infra::read_model::generations::{ControlWatch, Generation, Generations};
 use metrics::gauge;
 use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, info, warn};
 
-use crate::park::Parking;
-use crate::partition::{Shared, follow};
-use crate::{Fault, Options, Progress};
+use crate::models::Models;
+use crate::operations::Operations;
+use crate::parked::Parking;
+use crate::partition::{Feed, Shared, follow};
+use crate::{Fault, Options, Progress, rebuild};
 
-/// Projects the log into `timeline` until `stop`; then finishes the batches that were begun, and leaves the group.
-///
-/// # Errors
-/// [`Fault::Log`] when the group cannot be joined. Whatever fails later is tried again, and seen in [`Options::status`].
-pub async fn run(options: Options, log: Arc<dyn Log>, timeline: Arc<dyn Timeline>, stop: CancellationToken) -> Result<(), Fault> {
-    let assignment = Arc::from(log.assignment(&options.group).await?);
-    let shared = Arc::new(Shared { parking: Parking::new(Arc::clone(&log)), options, log, timeline, assignment });
-    info!(group = shared.options.group, read_model = shared.timeline.kind(), "projectors started");
-    tokio::select! {
-        () = measure_lag(&shared) => {}
-        () = supervise(&shared, &stop) => {}
+/// The projectors of one node.
+pub struct Projectors {
+    shared: Arc<Shared>,
+    /// Ends the reading of the control document.
+    _reading: DropGuard,
+}
+
+impl Projectors {
+    /// Joins the group and reads which generations there are.
+    ///
+    /// # Errors
+    /// [`Fault`] when the group cannot be joined or the read model cannot be reached. Whatever fails later is tried again, and seen
+    /// in [`Options::status`].
+    pub async fn start(options: Options, log: Arc<dyn Log>, generations: Arc<dyn Generations>) -> Result<Self, Fault> {
+        let reading = CancellationToken::new();
+        let control = ControlWatch::start(Arc::clone(&generations), &reading).await?;
+        let assignment = Arc::from(log.assignment(&options.group).await?);
+        let models = Models::new(generations, control.clone());
+        let parking = Parking::new(Arc::clone(&log));
+        let shared = Arc::new(Shared { options, log, models, control, assignment, parking });
+        Ok(Self { shared, _reading: reading.drop_guard() })
     }
-    shared.assignment.leave().await;
-    info!("projectors stopped");
-    Ok(())
+
+    /// What an operator may ask for and about. Good for as long as the projectors run.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        Operations::new(Arc::clone(&self.shared))
+    }
+
+    /// Projects until `stop`; then finishes the batches that were begun, and leaves the group.
+    pub async fn run(self, stop: CancellationToken) {
+        let shared = &self.shared;
+        info!(group = shared.options.group, read_model = shared.models.kind(), "projectors started");
+        tokio::select! {
+            () = measure_lag(shared) => {}
+            () = rebuild::conduct(Arc::clone(shared)) => {}
+            () = supervise(shared, &stop) => {}
+        }
+        shared.assignment.leave().await;
+        info!("projectors stopped");
+    }
 }
 
 async fn supervise(shared: &Arc<Shared>, stop: &CancellationToken) {
     let mut hint = shared.assignment.watch();
+    let mut decided = shared.control.subscribe();
     let mut followers = Followers { shared: Arc::clone(shared), tasks: JoinSet::new(), running: HashMap::new() };
     let mut tick = tokio::time::interval(shared.options.lag_interval);
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             Ok(()) = hint.changed() => {}
+            Ok(()) = decided.changed() => {}
             // The first tick comes at once; the later ones bring back what ended by itself, but not in a hot loop.
             _ = tick.tick() => {}
             Some(ended) = followers.tasks.join_next_with_id() => {
@@ -51,48 +81,54 @@ async fn supervise(shared: &Arc<Shared>, stop: &CancellationToken) {
             }
         }
         let assigned = hint.borrow_and_update().clone();
-        followers.reconcile(&wanted(&assigned, &*shared.log));
-        shared.options.status.start();
+        let control = decided.borrow_and_update().control.clone();
+        followers.reconcile(&wanted(&assigned, &control.fed(), &*shared.log));
+        shared.models.keep(&control.kept()).await;
+        shared.options.status.set_live(control.live);
     }
     followers.stop().await;
 }
 
-/// The partitions to follow: those assigned, and of the read positions those whose number falls to an assigned partition of
+/// What to feed from where: the partitions assigned, and of the read positions those whose number falls to an assigned partition of
 /// rooms. Read positions have no owner, so any rule will do that leaves none out; two nodes on one are harmless.
-fn wanted(assigned: &BTreeSet<PartitionId>, log: &dyn Log) -> BTreeSet<TopicPartition> {
+fn wanted(assigned: &BTreeSet<PartitionId>, fed: &BTreeSet<Generation>, log: &dyn Log) -> BTreeSet<Feed> {
     let rooms = log.partitions(Topic::Rooms);
     let reads = (0..log.partitions(Topic::Reads).get())
         .filter(|partition| assigned.contains(&PartitionId { topic: EventTopic::Rooms, number: *partition % rooms }))
         .map(|partition| TopicPartition { topic: Topic::Reads, partition });
-    assigned.iter().map(|partition| TopicPartition::from(*partition)).chain(reads).collect()
+    let partitions = assigned.iter().map(|partition| TopicPartition::from(*partition)).chain(reads);
+    partitions.flat_map(|partition| fed.iter().map(move |generation| Feed { generation: *generation, partition })).collect()
 }
 
 struct Followers {
     shared: Arc<Shared>,
     tasks: JoinSet<()>,
-    running: HashMap<TopicPartition, (Id, CancellationToken)>,
+    running: HashMap<Feed, (Id, CancellationToken)>,
 }
 
 impl Followers {
-    fn reconcile(&mut self, wanted: &BTreeSet<TopicPartition>) {
-        self.running.retain(|partition, (_, stop)| {
-            let keep = wanted.contains(partition);
+    fn reconcile(&mut self, wanted: &BTreeSet<Feed>) {
+        let status = &self.shared.options.status;
+        self.running.retain(|feed, (_, stop)| {
+            let keep = wanted.contains(feed);
             if !keep {
                 stop.cancel();
-                self.shared.options.status.forget(*partition);
-                // Its lag is for the node to tell that follows it now; the last value here would stand for ever.
-                set_lag(*partition, 0, 0);
-                info!(%partition, "no longer projecting");
+                status.forget(*feed);
+                if status.is_live(feed.generation) {
+                    // Its lag is for the node to tell that follows it now; the last value here would stand for ever.
+                    set_lag(feed.partition, 0, 0);
+                }
+                info!(partition = %feed.partition, generation = %feed.generation, "no longer projecting");
             }
             keep
         });
-        for partition in wanted {
-            if !self.running.contains_key(partition) {
-                self.shared.options.status.change(*partition, |progress| *progress = Progress::default());
+        for feed in wanted {
+            if !self.running.contains_key(feed) {
+                status.change(*feed, |progress| *progress = Progress::default());
                 let stop = CancellationToken::new();
-                let task = self.tasks.spawn(follow(Arc::clone(&self.shared), *partition, stop.clone()));
-                self.running.insert(*partition, (task.id(), stop));
-                info!(%partition, "projecting");
+                let task = self.tasks.spawn(follow(Arc::clone(&self.shared), *feed, stop.clone()));
+                self.running.insert(*feed, (task.id(), stop));
+                info!(partition = %feed.partition, generation = %feed.generation, "projecting");
             }
         }
     }
@@ -123,10 +159,11 @@ async fn measure_lag(shared: &Shared) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
+        let generation = shared.control.get().control.live;
         for partition in shared.options.status.partitions().into_keys() {
             match shared.log.end(partition).await {
                 Ok(end) => {
-                    shared.options.status.change_if_there(partition, |progress| {
+                    shared.options.status.change_if_there(Feed { generation, partition }, |progress| {
                         progress.end = Some(end);
                         show_lag(partition, progress, end, SystemClock.now());
                     });

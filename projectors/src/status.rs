@@ -6,7 +6,10 @@ use std::sync::Arc;
 use domain::Timestamp;
 use infra::log::{Offset, TopicPartition};
 use infra::read_model::Checkpoint;
+use infra::read_model::generations::Generation;
 use tokio::sync::watch;
+
+use crate::Feed;
 
 /// How far one partition has come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,8 +26,20 @@ pub struct Progress {
 
 #[derive(Debug, Default)]
 struct Board {
-    started: bool,
-    partitions: BTreeMap<TopicPartition, Progress>,
+    /// The generation that is live, once the projectors have begun.
+    live: Option<Generation>,
+    feeds: BTreeMap<Feed, Progress>,
+}
+
+impl Board {
+    fn of_live(&self) -> impl Iterator<Item = (TopicPartition, &Progress)> {
+        let live = self.feeds.iter().filter(|(feed, _)| Some(feed.generation) == self.live);
+        live.map(|(feed, progress)| (feed.partition, progress))
+    }
+
+    fn partitions(&self) -> BTreeMap<TopicPartition, Progress> {
+        self.of_live().map(|(partition, progress)| (partition, progress.clone())).collect()
+    }
 }
 
 /// A handle on the progress of the partitions that this node follows.
@@ -40,39 +55,43 @@ impl Default for Status {
 }
 
 impl Status {
-    /// Whether the projectors run, and each of their partitions is being followed without a fault.
+    /// Whether the projectors run, and each of their partitions is being followed into the live generation without a fault.
     #[must_use]
     pub fn ready(&self) -> bool {
         let board = self.board.borrow();
-        board.started && board.partitions.values().all(|progress| progress.checkpoint.is_some() && progress.fault.is_none())
+        board.live.is_some() && board.of_live().all(|(_, progress)| progress.checkpoint.is_some() && progress.fault.is_none())
     }
 
-    /// All partitions that this node follows.
+    /// All partitions that this node follows into the live generation.
     #[must_use]
     pub fn partitions(&self) -> BTreeMap<TopicPartition, Progress> {
-        self.board.borrow().partitions.clone()
+        self.board.borrow().partitions()
     }
 
-    /// Waits until `condition` holds for the partitions that this node follows.
+    /// Waits until `condition` holds for the partitions that this node follows into the live generation.
     pub async fn wait_for(&self, mut condition: impl FnMut(&BTreeMap<TopicPartition, Progress>) -> bool) {
         // The sender lives in `self`, so the wait cannot end for want of one.
-        let _ = self.board.subscribe().wait_for(|board| condition(&board.partitions)).await;
+        let _ = self.board.subscribe().wait_for(|board| condition(&board.partitions())).await;
     }
 
-    pub(crate) fn start(&self) {
-        self.board.send_modify(|board| board.started = true);
+    pub(crate) fn is_live(&self, generation: Generation) -> bool {
+        self.board.borrow().live == Some(generation)
     }
 
-    pub(crate) fn change(&self, partition: TopicPartition, change: impl FnOnce(&mut Progress)) {
-        self.board.send_modify(|board| change(board.partitions.entry(partition).or_default()));
+    pub(crate) fn set_live(&self, generation: Generation) {
+        self.board.send_modify(|board| board.live = Some(generation));
+    }
+
+    pub(crate) fn change(&self, feed: Feed, change: impl FnOnce(&mut Progress)) {
+        self.board.send_modify(|board| change(board.feeds.entry(feed).or_default()));
     }
 
     /// As `change`, where the partition may have been given up meanwhile.
-    pub(crate) fn change_if_there(&self, partition: TopicPartition, change: impl FnOnce(&mut Progress)) {
-        self.board.send_if_modified(|board| board.partitions.get_mut(&partition).map(change).is_some());
+    pub(crate) fn change_if_there(&self, feed: Feed, change: impl FnOnce(&mut Progress)) {
+        self.board.send_if_modified(|board| board.feeds.get_mut(&feed).map(change).is_some());
     }
 
-    pub(crate) fn forget(&self, partition: TopicPartition) {
-        self.board.send_modify(|board| drop(board.partitions.remove(&partition)));
+    pub(crate) fn forget(&self, feed: Feed) {
+        self.board.send_modify(|board| drop(board.feeds.remove(&feed)));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariants:
 //! * this crate writes no events and no read models; the one thing it writes is typing notices, which last seconds;
+//! * every answer comes from one generation of the read model ([`reading`]);
 //! * every read of a room is authorised by [`access::may_read`], in the same answer of the read model that it returns;
 //! * a socket gets each room's changes in order, without a gap or a duplicate, or is told to start anew.
 //!
@@ -15,19 +16,20 @@ pub mod cursor;
 pub mod dto;
 mod http;
 pub mod progress;
+pub mod reading;
 pub mod ws;
 
 use std::sync::Arc;
 
 use infra::clock::Clock;
 use infra::log::Log;
-use infra::read_model::Timeline;
+use infra::read_model::generations::Current;
 use infra::tokens::Verifier;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use http::{openapi, router};
-use progress::Progress;
+use reading::Readings;
 
 /// What the service may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,7 +41,7 @@ pub struct Options {
 /// What the service stands on.
 pub struct Ports {
     /// Where queries are answered from.
-    pub timeline: Arc<dyn Timeline>,
+    pub read_model: Current,
     /// What the live feed follows.
     pub log: Arc<dyn Log>,
     /// Who is who.
@@ -50,10 +52,9 @@ pub struct Ports {
 
 /// The service: started once, shared by all requests.
 pub struct QueryApi {
-    timeline: Arc<dyn Timeline>,
+    readings: Arc<Readings>,
     log: Arc<dyn Log>,
     verifier: Arc<Verifier>,
-    progress: Progress,
     live: Arc<ws::Live>,
     tasks: TaskTracker,
 }
@@ -62,22 +63,20 @@ impl QueryApi {
     /// Starts the service's tasks. They end with `cancel`; sockets are then closed in a way that lets clients resume elsewhere.
     #[must_use]
     pub fn start(options: Options, ports: Ports, cancel: &CancellationToken) -> Arc<Self> {
-        let Ports { timeline, log, verifier, clock } = ports;
+        let Ports { read_model, log, verifier, clock } = ports;
         let tasks = TaskTracker::new();
-        let (progress, polling) = Progress::new(timeline.clone(), cancel.clone());
-        tasks.spawn(polling);
+        let readings = Arc::new(Readings::new(read_model, cancel, &tasks));
         let live = ws::Live::start(ws::Parts {
-            timeline: timeline.clone(),
+            readings: readings.clone(),
             log: log.clone(),
             verifier: verifier.clone(),
             clock,
-            progress: progress.clone(),
             limits: options.sockets,
             cancel: cancel.clone(),
             tasks: tasks.clone(),
         });
         tasks.close();
-        Arc::new(Self { timeline, log, verifier, progress, live, tasks })
+        Arc::new(Self { readings, log, verifier, live, tasks })
     }
 
     /// What the service still waits for before it should be sent requests; nothing when it is ready.

@@ -114,9 +114,9 @@ section! {
         kind: ReadModelKind = ReadModelKind::Sqlite, Kind::OneOf(ReadModelKind::WORDS);
         /// The Postgres database, with user and password.
         postgres_url: Option<Secret> = None, Kind::Url(&["postgres", "postgresql"]);
-        /// The Postgres schema; a new version of a read model is built in a schema of its own.
+        /// The Postgres schema of the first generation; a later one, built beside it, has `_g2` and so on behind the name, and what says which is live has `_control`.
         schema: String = "timeline".to_owned(), Kind::Identifier;
-        /// Connections to Postgres at most, in each process.
+        /// Connections to Postgres at most, in each process and for each generation that it has open (two while one is rebuilt or kept), and two more.
         postgres_connections_max: u32 = 8, Kind::Integer { min: 2, max: 500 };
     }
 }

@@ -145,6 +145,36 @@ pub const CODES: &[Code] = &[
     row("user-exists", 409, "User id taken", "The user id is taken, for ever."),
     row("user-deactivated", 409, "Left for good", "The person has left for good."),
     row("too-many-muted", 409, "Too many muted rooms", "As many rooms are muted as may be."),
+    // What operators are told on the internal listener (`projectors::http`).
+    row("projection-not-found", 404, "No such read model", "There is no read model of this name."),
+    row(
+        "parked-event-not-found",
+        404,
+        "No such parked event",
+        "No event of this id waits: it never was parked, or is dealt with.",
+    ),
+    row("rebuild-under-way", 409, "Rebuild under way", "A rebuild is under way already; one at a time."),
+    row("no-rebuild", 409, "No rebuild", "Nothing is being built that could be paused, switched to or abandoned."),
+    row("old-generation-kept", 409, "Old generation kept", "The generation that was live before is still kept; drop it first."),
+    row("no-old-generation", 409, "No old generation", "No generation is kept that one could switch back to, or drop."),
+    row(
+        "generations-differ",
+        409,
+        "Generations differ",
+        "The new generation differs from the live one: look at the comparison, then accept the differences or abandon it.",
+    ),
+    row(
+        "rebuild-verifying",
+        409,
+        "Rebuild being verified",
+        "While two generations are compared nothing may be changed in one of them; try again.",
+    ),
+    row(
+        "event-still-refused",
+        409,
+        "Event still refused",
+        "The event was tried again and still cannot be applied; `detail` says why.",
+    ),
 ];
 
 /// The row of `code`.

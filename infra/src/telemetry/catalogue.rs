@@ -85,6 +85,8 @@ const METRICS: &[Metric] = &[
     ),
     ("sarangbang_projector_records_total", Kind::Counter, &["topic"], "Records applied to the read model, or passed over"),
     ("sarangbang_queries_behind_total", Kind::Counter, &[], "Queries answered `read-model-behind`"),
+    ("sarangbang_read_model_generation", Kind::Gauge, &[], "The generation of the read model that is live"),
+    ("sarangbang_rebuild_records_left", Kind::Gauge, &[], "Records that a rebuild has not read yet; 0 when there is none"),
     (
         "sarangbang_records_ignored_total",
         Kind::Counter,

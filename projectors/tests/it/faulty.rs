@@ -8,7 +8,7 @@ use domain::{RoomId, UserId};
 use infra::log::TopicPartition;
 use infra::read_model::{
     Changes, Checkpoint, Direction, Fault, MemberView, MentionView, MessageView, MineView, Page, ReadView, RoomChanges, RoomView,
-    Timeline, UserView,
+    Snapshot, Timeline, UserView,
 };
 use tokio::sync::Semaphore;
 
@@ -34,7 +34,7 @@ pub struct Faulty {
     plan: Box<Plan>,
     batches: AtomicU64,
     /// Gets a permit when a batch died or was paused.
-    pub struck: Semaphore,
+    pub struck: Arc<Semaphore>,
     /// Lets a paused batch go on.
     pub gate: Semaphore,
 }
@@ -44,11 +44,20 @@ impl Faulty {
         inner: &Arc<dyn Timeline>,
         plan: impl Fn(&Changes, TopicPartition, u64) -> Act + Send + Sync + 'static,
     ) -> Arc<Self> {
+        Self::striking(inner, plan, Arc::new(Semaphore::new(0)))
+    }
+
+    /// One that tells `struck`, which it may share with others.
+    pub fn striking(
+        inner: &Arc<dyn Timeline>,
+        plan: impl Fn(&Changes, TopicPartition, u64) -> Act + Send + Sync + 'static,
+        struck: Arc<Semaphore>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             inner: Arc::clone(inner),
             plan: Box::new(plan),
             batches: AtomicU64::new(0),
-            struck: Semaphore::new(0),
+            struck,
             gate: Semaphore::new(0),
         })
     }
@@ -78,7 +87,8 @@ impl Timeline for Faulty {
             Act::Pass => {}
             Act::DieBefore => self.die().await,
             Act::DieAfter => {
-                self.inner.apply(changes, at, expected, next).await?;
+                // Whatever came of it: another may have been there first.
+                let _unheard = self.inner.apply(changes, at, expected, next).await;
                 self.die().await
             }
             Act::Pause => {
@@ -88,6 +98,12 @@ impl Timeline for Faulty {
             Act::Fail(fault) => return Err(fault),
         }
         self.inner.apply(changes, at, expected, next).await
+    }
+    async fn amend(&self, changes: &Changes) -> Result<(), Fault> {
+        self.inner.amend(changes).await
+    }
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, Fault> {
+        self.inner.snapshot().await
     }
     async fn room_for(&self, _: RoomId, _: &UserId) -> Result<Option<RoomView>, Fault> {
         panic!("{NO_QUERIES}")

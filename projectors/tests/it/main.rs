@@ -3,12 +3,16 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "this is a test binary: helpers of tests fail by panicking"
 )]
 
 mod faulty;
+mod generations;
 mod parking;
+mod rebuild;
 mod recovery;
+mod retrying;
 mod stage;
 mod steering;

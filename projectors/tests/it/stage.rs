@@ -16,11 +16,15 @@ use domain::user::{Deactivated, MuteChanged, Profile, ProfilePersonal};
 use domain::wire::{Claim, Record, event_id};
 use domain::{CommandHash, CommandId, Envelope, Event, Metadata, RoomId, StreamId, Timestamp, UserId, room, user};
 use infra::log::{Log, Offset, Producer, Topic, TopicPartition, embedded};
+use infra::read_model::generations::Generations;
 use infra::read_model::{Direction, Timeline, sqlite};
-use projectors::{Fault, Options, Status as Progress};
+use projectors::operations::Operations;
+use projectors::{Fault, Options, Projectors, Status as Progress};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::generations::Fixed;
 
 /// How long anything may take before a test gives up: generous, because machines are slow and nothing waits for it in vain.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,6 +63,10 @@ impl Stage {
 
     pub async fn timeline(&self, name: &str) -> Arc<dyn Timeline> {
         sqlite::open(&self.file(name)).await.unwrap()
+    }
+
+    pub async fn generations(&self, name: &str) -> Arc<dyn Generations> {
+        sqlite::generations(&self.file(&format!("{name}.sqlite"))).await.unwrap()
     }
 
     /// Projects everything that is there into the timeline `name`, undisturbed, and takes its picture.
@@ -260,8 +268,34 @@ impl Running {
             ..Options::default()
         };
         let stop = CancellationToken::new();
-        let task = tokio::spawn(projectors::run(options, Arc::clone(log), Arc::clone(timeline), stop.clone()));
+        let starting = Projectors::start(options, Arc::clone(log), Arc::new(Fixed(Arc::clone(timeline))));
+        let stopping = stop.clone();
+        let task = tokio::spawn(async move {
+            starting.await?.run(stopping).await;
+            Ok(())
+        });
         Self { status, stop, task }
+    }
+
+    /// With all generations of a read model, and what an operator may do with them.
+    pub async fn on(log: &Arc<dyn Log>, generations: &Arc<dyn Generations>) -> (Self, Operations) {
+        let status = Progress::default();
+        let options = Options {
+            backoff_max: Duration::from_millis(20),
+            lag_interval: Duration::from_millis(50),
+            drop_after: Duration::from_millis(100),
+            status: status.clone(),
+            ..Options::default()
+        };
+        let stop = CancellationToken::new();
+        let projectors = Projectors::start(options, Arc::clone(log), Arc::clone(generations)).await.unwrap();
+        let operations = projectors.operations();
+        let stopping = stop.clone();
+        let task = tokio::spawn(async move {
+            projectors.run(stopping).await;
+            Ok(())
+        });
+        (Self { status, stop, task }, operations)
     }
 
     /// Waits until every partition has come to the log's present end.

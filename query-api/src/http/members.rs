@@ -1,12 +1,11 @@
 //! `GET /chat/rooms/{roomId}/members`: who is in a room.
 
-use axum::extract::State;
 use domain::{RoomId, UserId};
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Path, Problem, Query};
 
 use super::page::{Paging, key, limit};
-use super::{Api, Fresh, unavailable};
+use super::{Fresh, readable_room, unavailable};
 use crate::cursor::Binding;
 use crate::dto::{Member, Page};
 
@@ -21,17 +20,16 @@ use crate::dto::{Member, Page};
     responses((status = 200, body = Page<Member>), Problems)
 )]
 pub(super) async fn members(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Path(room): Path<RoomId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<Member>>, Problem> {
     let binding = Binding::new("members", &[&room.to_string()]);
     let after: Option<UserId> = key(&binding, paging.cursor.as_deref())?;
     let limit = limit(paging.limit)?;
-    api.readable_room(room, &caller.user).await?;
-    let page = api.timeline.members(room, after.as_ref(), limit).await.map_err(|fault| unavailable(&fault))?;
+    readable_room(&reading, room, &caller.user).await?;
+    let page = reading.timeline.members(room, after.as_ref(), limit).await.map_err(|fault| unavailable(&fault))?;
     let next = page.items.last().filter(|_| page.more).map(|last| binding.cursor(&last.user));
     Ok(Json(Page { items: page.items.into_iter().filter_map(Member::of).collect(), next, prev: None }))
 }

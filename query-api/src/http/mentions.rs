@@ -1,12 +1,11 @@
 //! `GET /chat/mentions`: where one was mentioned.
 
-use axum::extract::State;
 use domain::RoomId;
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Problem, Query};
 
 use super::page::{Paging, forwards, key, limit};
-use super::{Api, Fresh, unavailable};
+use super::{Fresh, unavailable};
 use crate::cursor::Binding;
 use crate::dto::{Mention, Page};
 
@@ -17,14 +16,13 @@ use crate::dto::{Mention, Page};
     responses((status = 200, body = Page<Mention>), Problems)
 )]
 pub(super) async fn mentions(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<Mention>>, Problem> {
     let binding = Binding::new("mentions", &[caller.user.as_str()]);
     let before: Option<(i64, RoomId, u64)> = key(&binding, paging.cursor.as_deref())?;
-    let page = api.timeline.mentions_of(&caller.user, before, limit(paging.limit)?).await;
+    let page = reading.timeline.mentions_of(&caller.user, before, limit(paging.limit)?).await;
     let page = page.map_err(|fault| unavailable(&fault))?;
     Ok(Json(forwards(&binding, page, |mention| {
         let message = &mention.message;

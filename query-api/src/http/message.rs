@@ -1,12 +1,11 @@
 //! `GET /chat/rooms/{roomId}/messages/{number}`: one message.
 
-use axum::extract::State;
 use domain::RoomId;
 use domain::room::Number;
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Path, Problem};
 
-use super::{Api, Fresh, not_found, unavailable};
+use super::{Fresh, not_found, readable_room, unavailable};
 use crate::dto::Message;
 
 /// One message; one that was deleted comes without its text.
@@ -20,16 +19,15 @@ use crate::dto::Message;
     responses((status = 200, body = Message), Problems)
 )]
 pub(super) async fn message(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Path((room, number)): Path<(RoomId, Number)>,
 ) -> Result<Json<Message>, Problem> {
-    let view = api.readable_room(room, &caller.user).await?;
+    let view = readable_room(&reading, room, &caller.user).await?;
     let nothing = || not_found("message-not-found", "there is no such message");
     if number == 0 || number > view.last_number {
         return Err(nothing());
     }
-    let message = api.timeline.message(room, number, &caller.user).await.map_err(|fault| unavailable(&fault))?;
+    let message = reading.timeline.message(room, number, &caller.user).await.map_err(|fault| unavailable(&fault))?;
     message.map(|message| Json(message.into())).ok_or_else(nothing)
 }

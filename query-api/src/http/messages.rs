@@ -3,7 +3,6 @@
 //! Items come in rising order of number, whichever way one pages: `next` leads to later messages, `prev` to earlier ones, and
 //! either is null where the history ends. Without a parameter the page is the latest one.
 
-use axum::extract::State;
 use domain::RoomId;
 use domain::room::Number;
 use infra::http::openapi::Problems;
@@ -12,7 +11,7 @@ use infra::read_model::{Direction, MessageView};
 use serde::{Deserialize, Serialize};
 
 use super::page::{invalid, key, limit};
-use super::{Api, Fresh, unavailable};
+use super::{Fresh, readable_room, unavailable};
 use crate::cursor::Binding;
 use crate::dto::{Message, Page};
 
@@ -54,17 +53,16 @@ enum Place {
     responses((status = 200, body = Page<Message>), Problems)
 )]
 pub(super) async fn messages(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Path(room): Path<RoomId>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Page<Message>>, Problem> {
     let binding = Binding::new("messages", &[&room.to_string()]);
     let (place, limit) = (place(&binding, &parameters)?, limit(parameters.limit)?);
-    let view = api.readable_room(room, &caller.user).await?;
+    let view = readable_room(&reading, room, &caller.user).await?;
     let read = async |direction, limit| {
-        let page = api.timeline.messages(room, direction, limit, &caller.user).await;
+        let page = reading.timeline.messages(room, direction, limit, &caller.user).await;
         page.map(|page| page.items).map_err(|fault| unavailable(&fault))
     };
     let rows = match place {

@@ -1,6 +1,7 @@
 //! The queries over HTTP, one file each.
 //!
 //! Every handler takes [`infra::http::Authenticated`] first, then [`Fresh`]: who is not signed in makes nobody wait.
+//! `Fresh` brings the read model along; there is no other way to it, so that an answer comes from one generation.
 
 mod members;
 mod mentions;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 use utoipa::OpenApi;
 
 use crate::progress::WAIT_MAX;
+use crate::reading::Reading;
 use crate::{QueryApi, access};
 
 /// What handlers share.
@@ -98,9 +100,9 @@ pub fn router(api: Arc<QueryApi>) -> Router {
     routes().into_iter().fold(Router::new(), |router, (path, handlers)| router.route(path, handlers)).with_state(Api(api))
 }
 
-/// Proof that the read model holds what `Read-After` asks for: 400 for a partition that does not exist, 503 when it does not come
-/// that far in time.
-pub(crate) struct Fresh;
+/// What the answer is to be made from, which holds what `Read-After` asks for: 400 for a partition that does not exist, 503 when it
+/// does not come that far in time.
+pub(crate) struct Fresh(Arc<Reading>);
 
 impl FromRequestParts<Api> for Fresh {
     type Rejection = Problem;
@@ -113,24 +115,23 @@ impl FromRequestParts<Api> for Fresh {
                 return Err(Problem::new(StatusCode::BAD_REQUEST, "header-invalid").detail(detail));
             }
         }
+        let reading = api.readings.now().map_err(|fault| unavailable(&fault))?;
         let deadline = Instant::now() + WAIT_MAX;
         for token in tokens {
-            let reached = api.progress.reached(token.topic, token.partition, token.sequence, deadline).await;
+            let reached = reading.progress.reached(token.topic, token.partition, token.sequence, deadline).await;
             reached.map_err(|behind| {
                 metrics::counter!("sarangbang_queries_behind_total").increment(1);
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-model-behind").detail(behind.to_string())
             })?;
         }
-        Ok(Self)
+        Ok(Self(reading))
     }
 }
 
-impl Api {
-    /// The room, if the caller may read it; else 404, whether it exists or not.
-    async fn readable_room(&self, room: RoomId, viewer: &UserId) -> Result<RoomView, Problem> {
-        let view = self.timeline.room_for(room, viewer).await.map_err(|fault| unavailable(&fault))?;
-        view.filter(access::may_read).ok_or_else(|| not_found("room-not-found", "there is no such room"))
-    }
+/// The room, if the caller may read it; else 404, whether it exists or not.
+async fn readable_room(reading: &Reading, room: RoomId, viewer: &UserId) -> Result<RoomView, Problem> {
+    let view = reading.timeline.room_for(room, viewer).await.map_err(|fault| unavailable(&fault))?;
+    view.filter(access::may_read).ok_or_else(|| not_found("room-not-found", "there is no such room"))
 }
 
 fn not_found(code: &'static str, detail: &str) -> Problem {

@@ -1,11 +1,10 @@
 //! `GET /chat/people/{userId}`: a public profile.
 
-use axum::extract::State;
 use domain::UserId;
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Path, Problem};
 
-use super::{Api, Fresh, not_found, unavailable};
+use super::{Fresh, not_found, unavailable};
 use crate::dto::Person;
 
 /// The public profile of a person, or one's own under `me`.
@@ -18,14 +17,13 @@ use crate::dto::Person;
     responses((status = 200, body = Person), Problems)
 )]
 pub(super) async fn person(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Path(whose): Path<String>,
 ) -> Result<Json<Person>, Problem> {
     let nobody = || not_found("user-not-found", "there is no such person");
     // What can be no user id is nobody's: to the one who asks that is the same.
     let user = if whose == "me" { caller.user } else { UserId::parse(&whose).map_err(|_| nobody())? };
-    let view = api.timeline.user(&user).await.map_err(|fault| unavailable(&fault))?;
+    let view = reading.timeline.user(&user).await.map_err(|fault| unavailable(&fault))?;
     view.map(|view| Json(view.into())).ok_or_else(nobody)
 }

@@ -1,11 +1,10 @@
 //! `GET /chat/rooms/{roomId}`: one room.
 
-use axum::extract::State;
 use domain::RoomId;
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Path, Problem};
 
-use super::{Api, Fresh};
+use super::{Fresh, readable_room};
 use crate::dto::Room;
 
 /// A room as one stands to it. 404 also for a private room of others.
@@ -18,10 +17,9 @@ use crate::dto::Room;
     responses((status = 200, body = Room), Problems)
 )]
 pub(super) async fn room(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Path(room): Path<RoomId>,
 ) -> Result<Json<Room>, Problem> {
-    Ok(Json(api.readable_room(room, &caller.user).await?.into()))
+    Ok(Json(readable_room(&reading, room, &caller.user).await?.into()))
 }

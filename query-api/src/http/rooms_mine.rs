@@ -1,12 +1,11 @@
 //! `GET /chat/rooms`: one's own rooms.
 
-use axum::extract::State;
 use domain::RoomId;
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Problem, Query};
 
 use super::page::{Paging, forwards, key, limit};
-use super::{Api, Fresh, unavailable};
+use super::{Fresh, unavailable};
 use crate::cursor::Binding;
 use crate::dto::{MyRoom, Page};
 
@@ -17,14 +16,13 @@ use crate::dto::{MyRoom, Page};
     responses((status = 200, body = Page<MyRoom>), Problems)
 )]
 pub(super) async fn rooms_mine(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Page<MyRoom>>, Problem> {
     let binding = Binding::new("rooms-mine", &[caller.user.as_str()]);
     let before: Option<(i64, RoomId)> = key(&binding, paging.cursor.as_deref())?;
-    let page = api.timeline.rooms_of(&caller.user, before, limit(paging.limit)?).await;
+    let page = reading.timeline.rooms_of(&caller.user, before, limit(paging.limit)?).await;
     let page = page.map_err(|fault| unavailable(&fault))?;
     Ok(Json(forwards(&binding, page, |mine| (mine.room.last_activity_at.as_millis(), mine.room.room))))
 }

@@ -1,6 +1,5 @@
 //! `GET /chat/rooms/public`: the directory.
 
-use axum::extract::State;
 use domain::RoomId;
 use domain::text::ROOM_NAME_CHARACTERS_MAX;
 use infra::http::openapi::Problems;
@@ -8,7 +7,7 @@ use infra::http::{Authenticated, Json, Problem, Query};
 use serde::Deserialize;
 
 use super::page::{forwards, invalid, key, limit};
-use super::{Api, Fresh, unavailable};
+use super::{Fresh, unavailable};
 use crate::cursor::Binding;
 use crate::dto::{Page, Room};
 
@@ -33,9 +32,8 @@ pub(super) struct Parameters {
     responses((status = 200, body = Page<Room>), Problems)
 )]
 pub(super) async fn rooms_public(
-    State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    _: Fresh,
+    Fresh(reading): Fresh,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Page<Room>>, Problem> {
     let prefix = parameters.prefix.as_deref().map(str::trim).filter(|prefix| !prefix.is_empty());
@@ -44,7 +42,7 @@ pub(super) async fn rooms_public(
     }
     let binding = Binding::new("rooms-public", &[prefix.unwrap_or_default()]);
     let after: Option<(String, RoomId)> = key(&binding, parameters.cursor.as_deref())?;
-    let page = api.timeline.public_rooms(&caller.user, prefix, after, limit(parameters.limit)?).await;
+    let page = reading.timeline.public_rooms(&caller.user, prefix, after, limit(parameters.limit)?).await;
     let page = page.map_err(|fault| unavailable(&fault))?;
     Ok(Json(forwards(&binding, page, |room| (room.name.clone().unwrap_or_default(), room.room))))
 }

@@ -22,6 +22,7 @@ use super::frame::{ResyncReason, ServerFrame};
 use super::hub::Registration;
 use crate::access::may_read;
 use crate::dto::{Membership, Message, RoomDetails};
+use crate::reading::Reading;
 
 /// How soon the read model is asked again for a version that it does not have yet.
 const VERSION_POLL: Duration = Duration::from_millis(50);
@@ -72,25 +73,27 @@ pub struct Request {
 pub async fn join(live: &Live, request: &Request) -> Result<Snapshot, Refused> {
     let deadline = Instant::now() + live.limits.read_model_wait_max;
     let Registration { partition, sequence } = request.registration;
-    read_model_at(live, partition, sequence, deadline).await?;
-    match read_from(live, request, deadline).await {
+    // One generation of the read model from here to the end.
+    let reading = live.readings.now().map_err(|fault| unavailable(&fault))?;
+    read_model_at(&reading, partition, sequence, deadline).await?;
+    match read_from(live, &reading, request, deadline).await {
         // Whoever has just made or entered a room, and heard so from the owner, may be ahead of this node's tail: before one says
         // no, one must have seen all that was in the log when one was asked.
         Err(Refused::NotFound) => {
             let of = TopicPartition { topic: Topic::Rooms, partition };
             let end = live.log.end(of).await.map_err(|fault| unavailable(&fault))?;
             let sequence = live.positions.passed(partition, end, deadline).await.ok_or(Refused::Unavailable)?;
-            read_model_at(live, partition, sequence, deadline).await?;
-            read_from(live, request, deadline).await
+            read_model_at(&reading, partition, sequence, deadline).await?;
+            read_from(live, &reading, request, deadline).await
         }
         answer => answer,
     }
 }
 
 /// The room, once it has come to the client's version.
-async fn read_from(live: &Live, request: &Request, deadline: Instant) -> Result<Snapshot, Refused> {
+async fn read_from(live: &Live, reading: &Reading, request: &Request, deadline: Instant) -> Result<Snapshot, Refused> {
     loop {
-        match read(live, request).await? {
+        match read(live, reading, request).await? {
             Some(snapshot) => return Ok(snapshot),
             // The client was served by a node that is ahead of this one's read model, or it saw another history.
             None if Instant::now() >= deadline => return Err(Refused::Resync(ResyncReason::VersionUnknown)),
@@ -99,26 +102,26 @@ async fn read_from(live: &Live, request: &Request, deadline: Instant) -> Result<
     }
 }
 
-async fn read_model_at(live: &Live, partition: u32, sequence: Sequence, deadline: Instant) -> Result<(), Refused> {
-    let reached = live.progress.reached(EventTopic::Rooms, partition, sequence, deadline).await;
+async fn read_model_at(reading: &Reading, partition: u32, sequence: Sequence, deadline: Instant) -> Result<(), Refused> {
+    let reached = reading.progress.reached(EventTopic::Rooms, partition, sequence, deadline).await;
     reached.map_err(|_| Refused::Resync(ResyncReason::ReadModelBehind))
 }
 
 /// The room now; nothing when it has not come to the client's version.
-async fn read(live: &Live, request: &Request) -> Result<Option<Snapshot>, Refused> {
+async fn read(live: &Live, reading: &Reading, request: &Request) -> Result<Option<Snapshot>, Refused> {
     // Bounds how many read at once on this node; never closed, so that it always grants.
     let _reading = live.joins_reading.acquire().await.map_err(|_| Refused::Unavailable)?;
-    let room = live.timeline.room_for(request.room, &request.viewer).await.map_err(|fault| unavailable(&fault))?;
+    let room = reading.timeline.room_for(request.room, &request.viewer).await.map_err(|fault| unavailable(&fault))?;
     let room = room.filter(may_read).ok_or(Refused::NotFound)?;
     match request.after {
         Some(after) if after > room.version => Ok(None),
-        Some(after) if after < room.version => missed(live, request, after).await.map(Some),
+        Some(after) if after < room.version => missed(live, reading, request, after).await.map(Some),
         _ => Ok(Some(snapshot(&room, room.version, Vec::new()))),
     }
 }
 
-async fn missed(live: &Live, request: &Request, after: Version) -> Result<Snapshot, Refused> {
-    let changes = live.timeline.changes_after(request.room, after, live.limits.changes_max, &request.viewer).await;
+async fn missed(live: &Live, reading: &Reading, request: &Request, after: Version) -> Result<Snapshot, Refused> {
+    let changes = reading.timeline.changes_after(request.room, after, live.limits.changes_max, &request.viewer).await;
     let changes = changes.map_err(|fault| unavailable(&fault))?.ok_or(Refused::Resync(ResyncReason::TooFarBehind))?;
     // Decided anew, as of the moment that the rows are of: the person may have been removed since the first look.
     if !may_read(&changes.room) {

@@ -34,7 +34,6 @@ use axum::response::Response;
 use domain::RoomId;
 use infra::clock::Clock;
 use infra::log::{Log, Producer, Topic, TopicPartition, partition_for};
-use infra::read_model::Timeline;
 use infra::tokens::{Caller, Verifier};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -45,7 +44,7 @@ pub use frame::FRAMES;
 pub use limits::{FRAME_BYTES_MAX, Limits};
 pub use ticket::TICKET_DURATION;
 
-use crate::progress::Progress;
+use crate::reading::Readings;
 use admission::Admission;
 use hub::Hub;
 use limits::{JOINS_READING_MAX, READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, WRITE_BUFFER_BYTES_MAX};
@@ -57,11 +56,10 @@ use ticket::Tickets;
 /// What the live feed's parts share.
 pub struct Live {
     hub: Hub,
-    timeline: Arc<dyn Timeline>,
+    readings: Arc<Readings>,
     log: Arc<dyn Log>,
     verifier: Arc<Verifier>,
     clock: Arc<dyn Clock>,
-    progress: Progress,
     limits: Limits,
     admission: Arc<Admission>,
     tickets: Tickets,
@@ -77,15 +75,13 @@ pub struct Live {
 /// What the live feed is made of.
 pub struct Parts {
     /// Where rooms are read.
-    pub timeline: Arc<dyn Timeline>,
+    pub readings: Arc<Readings>,
     /// Where changes come from.
     pub log: Arc<dyn Log>,
     /// Who is who.
     pub verifier: Arc<Verifier>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// How far the read model is.
-    pub progress: Progress,
     /// What sockets may use.
     pub limits: Limits,
     /// Ends everything.
@@ -98,16 +94,15 @@ impl Live {
     /// Starts following the log.
     #[must_use]
     pub fn start(parts: Parts) -> Arc<Self> {
-        let Parts { timeline, log, verifier, clock, progress, limits, cancel, tasks } = parts;
+        let Parts { readings, log, verifier, clock, limits, cancel, tasks } = parts;
         let partitions = log.partitions(Topic::Rooms);
         let live = Arc::new(Self {
             hub: Hub::new(partitions),
             positions: Positions::new(partitions),
-            timeline,
+            readings,
             log,
             verifier,
             clock,
-            progress,
             limits,
             admission: Arc::default(),
             tickets: Tickets::default(),

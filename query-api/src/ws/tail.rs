@@ -62,7 +62,8 @@ impl RoomsTail {
     async fn begin(&self) -> Checkpoint {
         let mut backoff = Backoff::default();
         loop {
-            match self.live.timeline.checkpoint(self.topic_partition()).await {
+            let checkpoint = async { self.live.readings.now()?.timeline.checkpoint(self.topic_partition()).await };
+            match checkpoint.await {
                 Ok(checkpoint) => return checkpoint,
                 Err(fault) => backoff.failed(&fault, "the live feed cannot ask the read model where to begin").await,
             }
@@ -156,12 +157,14 @@ async fn resolve(live: Arc<Live>, room: RoomId) {
             // What need not wait is sent together with what it waited behind, so that the first one always needs this.
             let Some(number) = change.needs_reactions() else { return Ok(Reactors::default()) };
             let deadline = Instant::now() + live.limits.read_model_wait_max;
-            let reached = live.progress.reached(EventTopic::Rooms, partition, change.sequence, deadline).await;
-            reached.map_err(|_| ResyncReason::ReadModelBehind)?;
-            let rows = live.timeline.reactions(room, number).await.map_err(|fault| {
+            let unreadable = |fault: infra::read_model::Fault| {
                 tracing::warn!(%fault, "the live feed cannot read reactions; the room's readers start anew");
                 ResyncReason::FeedInterrupted
-            })?;
+            };
+            let reading = live.readings.now().map_err(unreadable)?;
+            let reached = reading.progress.reached(EventTopic::Rooms, partition, change.sequence, deadline).await;
+            reached.map_err(|_| ResyncReason::ReadModelBehind)?;
+            let rows = reading.timeline.reactions(room, number).await.map_err(unreadable)?;
             Ok(rows.into_iter().collect())
         };
         match reactors.await {

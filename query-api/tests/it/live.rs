@@ -2,6 +2,7 @@
 
 mod admission;
 mod chain;
+mod generations;
 mod interruptions;
 mod membership;
 mod notices;
