@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Context;
+use async_trait::async_trait;
 use infra::random;
-use infra::read_model::{Timeline, postgres};
+use infra::read_model::generations::{Control, Generation, Generations, Stated};
+use infra::read_model::{Fault, Timeline, postgres};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection};
 
@@ -12,6 +14,28 @@ use sqlx::{AssertSqlSafe, Connection};
 pub const POSTGRES_VARIABLE: &str = "SARANGBANG_TEST_POSTGRES";
 /// As many as a process of ours has unless it is told otherwise (`read_model.postgres_connections_max`).
 pub const CONNECTIONS: u32 = 8;
+
+/// A read model that is open already, as the one generation that there is: what is measured is not the opening.
+pub struct Alone(pub Arc<dyn Timeline>);
+
+#[async_trait]
+impl Generations for Alone {
+    fn kind(&self) -> &'static str {
+        self.0.kind()
+    }
+    async fn control(&self) -> Result<Stated, Fault> {
+        Ok(Stated { revision: 1, control: Control::default() })
+    }
+    async fn decide(&self, _: u64, _: &Control) -> Result<bool, Fault> {
+        Ok(false)
+    }
+    async fn open(&self, _: Generation) -> Result<Arc<dyn Timeline>, Fault> {
+        Ok(Arc::clone(&self.0))
+    }
+    async fn remove(&self, _: Generation) -> Result<(), Fault> {
+        Ok(())
+    }
+}
 
 /// An empty schema with our tables.
 pub struct Schema {
@@ -26,7 +50,7 @@ impl Schema {
     ///
     /// # Errors
     /// When nothing says where Postgres is, or it does not answer.
-    pub async fn make() -> Result<Self> {
+    pub async fn make() -> anyhow::Result<Self> {
         let url = std::env::var(POSTGRES_VARIABLE).with_context(|| format!("{POSTGRES_VARIABLE} does not name the database"))?;
         let name = format!("bench_{}", random::uuid_v4().simple());
         let timeline = postgres::connect(&url, &name, CONNECTIONS).await?;
@@ -37,7 +61,7 @@ impl Schema {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn pool(&self) -> Result<PgPool> {
+    pub async fn pool(&self) -> anyhow::Result<PgPool> {
         let options: PgConnectOptions = self.url.parse()?;
         let options = options.options([("search_path", self.name.as_str())]);
         let pool = PgPoolOptions::new().min_connections(CONNECTIONS).max_connections(CONNECTIONS).test_before_acquire(false);
@@ -48,7 +72,7 @@ impl Schema {
     ///
     /// # Errors
     /// When Postgres does not answer.
-    pub async fn remove(self) -> Result<()> {
+    pub async fn remove(self) -> anyhow::Result<()> {
         let mut connection = PgConnection::connect(&self.url).await?;
         // A name cannot be bound; this one is our own.
         let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.name));

@@ -58,6 +58,12 @@ pub enum Command {
     Front,
     /// Sends archives of chats through the ordinary commands
     Import(Import),
+    /// Shows the read models, and builds one anew beside the one that is live
+    #[command(subcommand)]
+    Projections(Projections),
+    /// Shows the events that could not be applied, and deals with them
+    #[command(subcommand)]
+    Parked(Parked),
     /// Says what is reachable, and what to do about what is not
     Doctor,
     /// Prints the settings in force and where each comes from
@@ -106,4 +112,99 @@ pub struct Import {
     /// Where the report goes: counts, refused lines, and how names were mapped (JSON)
     #[arg(long, value_name = "FILE", default_value = "sarangbang-import.json")]
     pub report: PathBuf,
+}
+
+/// Where the tools for operators go.
+#[derive(Debug, Args)]
+pub struct Operator {
+    /// The internal listener of a process with projectors [default: http:// and node.internal_listen]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Who asks: a name for the logs and the records of parked events
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "operator")]
+    pub by: String,
+}
+
+/// What `projections` can do.
+#[derive(Debug, Subcommand)]
+pub enum Projections {
+    /// How far each generation has come, and what waits for a word
+    Status {
+        #[command(flatten)]
+        operator: Operator,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Builds a new generation beside the live one, compares the two, and switches to the new one
+    Rebuild {
+        #[command(flatten)]
+        projection: Projection,
+        /// Do not switch: wait for `switch`
+        #[arg(long)]
+        hold: bool,
+        /// Do not stay to show how far it is
+        #[arg(long)]
+        detach: bool,
+    },
+    /// Lets a rebuild rest
+    Pause(Projection),
+    /// Lets a rebuild go on
+    Resume(Projection),
+    /// Gives a rebuild up and takes away what it built
+    Abandon(Projection),
+    /// Switches to the new generation once it is verified
+    Switch {
+        #[command(flatten)]
+        projection: Projection,
+        /// Accept whatever differs, unlooked at
+        #[arg(long)]
+        despite_differences: bool,
+    },
+    /// Switches back to the generation that was live before
+    SwitchBack(Projection),
+    /// Takes the generation away that was live before
+    DropOld(Projection),
+}
+
+/// Which read model.
+#[derive(Debug, Args)]
+pub struct Projection {
+    /// The read model; `timeline` is the one that there is
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    #[command(flatten)]
+    pub operator: Operator,
+}
+
+/// What `parked` can do.
+#[derive(Debug, Subcommand)]
+pub enum Parked {
+    /// Those that wait for somebody
+    List {
+        #[command(flatten)]
+        operator: Operator,
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One of them, with its record (JSON)
+    Show(Event),
+    /// Applies it after all; rows that a later event made stay as they are
+    Retry(Event),
+    /// Leaves it out for good
+    Discard(Event),
+}
+
+/// Which event.
+#[derive(Debug, Args)]
+pub struct Event {
+    /// Its place in the log, as `list` shows it, such as rooms.v1-0-123
+    #[arg(value_name = "EVENT")]
+    pub event: String,
+    #[command(flatten)]
+    pub operator: Operator,
 }

@@ -5,6 +5,7 @@ mod compose;
 mod doctor;
 mod documents;
 mod import;
+mod operate;
 mod say;
 mod settings;
 
@@ -40,6 +41,14 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Import(options) => {
             let loaded = settings::read(&cli.settings)?;
             runtime()?.block_on(import::run(options, &loaded.config)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Projections(asked) => {
+            let loaded = settings::read(&cli.settings)?;
+            runtime()?.block_on(operate::projections(asked, &loaded.config)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Parked(asked) => {
+            let loaded = settings::read(&cli.settings)?;
+            runtime()?.block_on(operate::parked(asked, &loaded.config)).map(|()| ExitCode::SUCCESS)
         }
         Command::All => serve(Role::All, cli),
         Command::CommandApi => serve(Role::CommandApi, cli),

@@ -13,13 +13,13 @@ use domain::ids::EventTopic;
 use domain::wire::Entry;
 use infra::log::{Log, Topic, TopicPartition};
 use infra::read_model::{Changes, Timeline, sqlite};
-use projectors::{Options, timeline};
+use projectors::{Options, Projectors, timeline};
 use tokio_util::sync::CancellationToken;
 
 use crate::canned::{self, Canned, Records};
 use crate::limits::copy::{Batch, Encoder};
 use crate::load::{self, per_second};
-use crate::read_model::Schema;
+use crate::read_model::{Alone, Schema};
 use crate::row::{Line, On, Row, Target, Unit};
 use crate::runs::{Turns, in_turns, nothing};
 use crate::scale::Scale;
@@ -131,7 +131,8 @@ impl Story {
         let status = options.status.clone();
         let stop = CancellationToken::new();
         let began = Instant::now();
-        let working = tokio::spawn(projectors::run(options, Arc::clone(&log) as Arc<dyn Log>, timeline, stop.clone()));
+        let projectors = Projectors::start(options, Arc::clone(&log) as Arc<dyn Log>, Arc::new(Alone(timeline))).await?;
+        let working = tokio::spawn(projectors.run(stop.clone()));
         let there = self.records.iter().map(|(partition, records)| {
             let end = records.last().map_or(0, |last| last.offset + 1);
             (TopicPartition { topic: Topic::Rooms, partition: *partition }, end)
@@ -147,7 +148,7 @@ impl Story {
             .await;
         let rates = self.rates(began);
         stop.cancel();
-        working.await??;
+        working.await?;
         Ok(rates)
     }
 

@@ -10,6 +10,7 @@ mod hostile;
 mod import;
 mod interrupted;
 mod operations;
+mod rebuild;
 mod scale;
 mod scenarios;
 

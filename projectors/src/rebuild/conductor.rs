@@ -39,7 +39,7 @@ pub(crate) async fn conduct(shared: Arc<Shared>) {
             // What changes meanwhile (a pause, the end of it all) ends the step.
             let stepped = tokio::select! {
                 stepped = step(&shared, &stated, &mut given_up) => stepped,
-                _ = changes.changed() => continue,
+                Ok(()) = changes.changed() => continue,
             };
             if let Err(fault) = stepped {
                 warn!(%fault, "a step of the rebuild failed; it is tried again");

@@ -66,7 +66,7 @@ fn lines(role: Role, config: &Config, folder: &Path, at: Reached) -> Vec<String>
     }
     if role.needs_read_model() {
         lines.push(match config.read_model.kind {
-            ReadModelKind::Sqlite => format!("  read model  SQLite in {}", folder.join("timeline.sqlite").display()),
+            ReadModelKind::Sqlite => format!("  read model  SQLite in {}", folder.join("timeline.*").display()),
             ReadModelKind::Postgres => format!("  read model  Postgres, schema {}", config.read_model.schema),
         });
     }

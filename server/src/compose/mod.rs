@@ -149,11 +149,11 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
     match role {
         Role::All => {
             let signer = tokens::signer(config, clock())?;
-            let (log, timeline) = (shared.log().await?, stores::timeline(config).await?);
+            let (log, generations) = (shared.log().await?, stores::generations(config).await?);
             let verifier = shared.refusing_revoked(signer.verifier(), &log);
             shared.commands(Arc::clone(&log), Arc::clone(&verifier), internal_url).await?;
-            shared.projectors(Arc::clone(&log), Arc::clone(&timeline));
-            shared.queries(log, timeline, verifier);
+            shared.projectors(Arc::clone(&log), Arc::clone(&generations)).await?;
+            shared.queries(log, generations, verifier).await?;
             if config.development_sign_in() {
                 shared.sign_in(signer, at.public, &own_url)?;
             } else {
@@ -168,12 +168,12 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
         }
         Role::Projectors => {
             let log = shared.log().await?;
-            shared.projectors(log, stores::timeline(config).await?);
+            shared.projectors(log, stores::generations(config).await?).await?;
         }
         Role::QueryApi => {
             let (verifier, log) = (tokens::verifier(config, clock())?, shared.log().await?);
             let verifier = shared.refusing_revoked(verifier, &log);
-            shared.queries(log, stores::timeline(config).await?, verifier);
+            shared.queries(log, stores::generations(config).await?, verifier).await?;
         }
         Role::AuthApi => {
             let signer = tokens::signer(config, clock())?;

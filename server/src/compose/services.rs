@@ -12,9 +12,10 @@ use infra::clock::Clock;
 use infra::config::Config;
 use infra::lifecycle::{Lifecycle, Stage};
 use infra::log::Log;
-use infra::read_model::Timeline;
+use infra::read_model::generations::{Current, Generations, LEASE};
 use infra::revocation::{self, Revocations};
 use infra::tokens::{Signer, Verifier};
+use projectors::Projectors;
 use query_api::{Ports, QueryApi};
 
 use super::{options, stores};
@@ -101,21 +102,27 @@ impl Shared<'_> {
     }
 
     /// The read model's writers.
-    pub fn projectors(&mut self, log: Arc<dyn Log>, timeline: Arc<dyn Timeline>) {
+    pub async fn projectors(&mut self, log: Arc<dyn Log>, generations: Arc<dyn Generations>) -> Result<()> {
         let options = projectors::Options::default();
         let status = options.status.clone();
         self.served.waiting.push(Box::new(move || {
             if status.ready() { Vec::new() } else { vec!["the projectors: not all of their partitions are followed".to_owned()] }
         }));
+        let projectors = Projectors::start(options, log, generations).await.context("the projectors cannot start")?;
+        self.add(Router::new(), projectors::http::internal_router(projectors.operations()));
         self.lifecycle.spawn(Stage::Work, "projectors", |stop| async move {
-            projectors::run(options, log, timeline, stop).await.map_err(Into::into)
+            projectors.run(stop).await;
+            Ok(())
         });
+        Ok(())
     }
 
     /// Queries and the live feed.
-    pub fn queries(&mut self, log: Arc<dyn Log>, timeline: Arc<dyn Timeline>, verifier: Arc<Verifier>) {
-        let ports = Ports { timeline, log, verifier, clock: Arc::clone(&self.clock) };
-        let api = QueryApi::start(options::query(self.config), ports, &self.lifecycle.token(Stage::Work));
+    pub async fn queries(&mut self, log: Arc<dyn Log>, generations: Arc<dyn Generations>, verifier: Arc<Verifier>) -> Result<()> {
+        let stop = self.lifecycle.token(Stage::Work);
+        let read_model = Current::follow(generations, LEASE, &stop).await.context("the read model cannot be opened")?;
+        let ports = Ports { read_model, log, verifier, clock: Arc::clone(&self.clock) };
+        let api = QueryApi::start(options::query(self.config), ports, &stop);
         self.add(query_api::router(Arc::clone(&api)), Router::new());
         let asked = Arc::clone(&api);
         self.served.waiting.push(Box::new(move || asked.waiting_for()));
@@ -123,6 +130,7 @@ impl Shared<'_> {
             api.stopped().await;
             Ok(())
         });
+        Ok(())
     }
 
     /// The sign-in, where the profile allows the one that there is.

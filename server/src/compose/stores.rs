@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use infra::config::{Config, LogKind, ReadModelKind};
 use infra::log::Log;
-use infra::read_model::Timeline;
+use infra::read_model::generations::Generations;
 
 use super::options;
 
@@ -31,17 +31,17 @@ pub async fn log(config: &Config) -> Result<Arc<dyn Log>> {
     }
 }
 
-/// Opens the read model.
-pub async fn timeline(config: &Config) -> Result<Arc<dyn Timeline>> {
+/// Opens the read model's generations.
+pub async fn generations(config: &Config) -> Result<Arc<dyn Generations>> {
     match config.read_model.kind {
         ReadModelKind::Sqlite => {
             let file = config.node.data_folder.join("timeline.sqlite");
-            infra::read_model::sqlite::open(&file).await.with_context(|| format!("the read model in {}", file.display()))
+            infra::read_model::sqlite::generations(&file).await.with_context(|| format!("the read model in {}", file.display()))
         }
         ReadModelKind::Postgres => {
             let Some(url) = &config.read_model.postgres_url else { bail!("read_model.postgres_url is not set") };
             let (schema, connections) = (&config.read_model.schema, config.read_model.postgres_connections_max);
-            let attempt = || infra::read_model::postgres::connect(url.reveal(), schema, connections);
+            let attempt = || infra::read_model::postgres::generations(url.reveal(), schema, connections);
             let temporary = |fault: &infra::read_model::Fault| matches!(fault, infra::read_model::Fault::Unavailable(_));
             patiently("Postgres", attempt, temporary).await.context("read_model.kind = postgres")
         }

@@ -80,14 +80,13 @@ async fn database(config: &Config) -> Vec<Finding> {
 }
 
 fn judged(config: &Config, found: &Inspection) -> Vec<Finding> {
-    let Inspection { server_version, schema_exists, migrations_run, migrations_known, connections_max } = found;
+    let Inspection { server_version, schema, schema_exists, migrations_run, migrations_known, connections_max } = found;
     let major = server_version.split('.').next().and_then(|major| major.trim().parse::<u32>().ok()).unwrap_or_default();
     let version = if major >= POSTGRES_MAJOR_MIN {
         Finding::ok("Postgres", format!("version {server_version}"))
     } else {
         Finding::warn("Postgres", format!("version {server_version}; this is tested from {POSTGRES_MAJOR_MIN} on"))
     };
-    let schema = &config.read_model.schema;
     let tables = match (schema_exists, migrations_run.cmp(migrations_known)) {
         (false, _) => Finding::ok("schema", format!("{schema} will be made at the first start")),
         (true, std::cmp::Ordering::Equal) => {
@@ -135,6 +134,7 @@ mod tests {
         let config = Config::default();
         let good = Inspection {
             server_version: "15.8".to_owned(),
+            schema: "timeline_g2".to_owned(),
             schema_exists: true,
             migrations_run: 1,
             migrations_known: 1,

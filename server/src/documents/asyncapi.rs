@@ -98,7 +98,21 @@ fn record_message(topic: Topic) -> Value {
         Topic::Revoked => ("session/session id, or user/user id", &["kind", "sessionId", "userId", "issuedUntil", "until"]),
         Topic::Reads => ("room id/user id", &["roomId", "userId", "number", "at"]),
         Topic::Parked => {
-            ("the stream's id", &["topic", "partition", "offset", "epoch", "sequence", "projection", "error", "record"])
+            // Either that an event was parked, or (with `resolution`) what became of it.
+            const FIELDS: &[&str] = &[
+                "topic",
+                "partition",
+                "offset",
+                "projection",
+                "generation",
+                "epoch",
+                "sequence",
+                "at",
+                "error",
+                "record",
+                "resolution",
+            ];
+            ("the stream's id", FIELDS)
         }
         Topic::Presence => ("the room id", &["kind", "roomId", "userId", "at"]),
         _ => ("not used yet", &[]),

@@ -47,6 +47,16 @@ impl Stream {
         Ok(Self { room, reader: owner.clone(), stop, acknowledged, writers })
     }
 
+    /// The room that is written to.
+    pub fn room(&self) -> &str {
+        &self.room
+    }
+
+    /// As [`Stream::finish`], read by `reader`.
+    pub async fn finish_by(self, reader: Person) -> Result<usize> {
+        Self { reader, ..self }.finish().await
+    }
+
     /// Returns when so many more messages were acknowledged.
     pub async fn progress(&self, more: u64) -> Result<()> {
         let goal = self.acknowledged.load(Ordering::Relaxed) + more;
