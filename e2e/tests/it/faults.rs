@@ -18,9 +18,8 @@ use rand::rngs::StdRng;
 
 use crate::stage;
 
-/// What `./test` tries.
-const HANDFUL: &[Fault] =
-    &[Fault::KillOwner(0), Fault::KillProjector(1), Fault::KillQuery(0), Fault::SilentKafka(1), Fault::KillBroker(1)];
+/// What `./test` tries: a minute and a half in all. The projectors' end is in `cluster.rs`.
+const HANDFUL: &[Fault] = &[Fault::KillOwner(0), Fault::KillQuery(0), Fault::SilentKafka(1), Fault::KillBroker(1)];
 /// How many a proof tries, and with which seed, unless told otherwise.
 const RANDOM: usize = 100;
 const SEED: u64 = 20_261_125;
