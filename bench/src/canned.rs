@@ -102,6 +102,11 @@ impl Tail for Once {
         }
         Ok(records)
     }
+
+    fn skip_to(&mut self, offset: Offset) {
+        let records = std::mem::take(&mut self.0);
+        self.0 = records.filter(|stored| stored.offset >= offset).collect::<Vec<_>>().into_iter();
+    }
 }
 
 struct Assigned(watch::Sender<BTreeSet<PartitionId>>);

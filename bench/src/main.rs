@@ -19,6 +19,7 @@
 
 mod canned;
 mod feed;
+mod http_load;
 mod limits;
 mod load;
 mod read_model;
@@ -66,7 +67,7 @@ fn main() -> Result<()> {
     let telemetry = infra::telemetry::Options {
         json: false,
         colour: false,
-        filter: "warn,lsm_tree=error".to_owned(),
+        filter: "info,fjall=warn,lsm_tree=error".to_owned(),
         node: "bench".to_owned(),
         version: env!("CARGO_PKG_VERSION"),
     };

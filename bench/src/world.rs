@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use command_api::bus::CommandBus;
 use command_api::cluster::{Cluster, ClusterOptions};
 use domain::command::{Body, Facts};
@@ -16,7 +16,7 @@ use domain::{Command, CommandId, RoomId, Scope, StreamId, Timestamp, UserId};
 use infra::clock::SystemClock;
 use infra::log::{Log, embedded, kafka};
 use infra::random;
-use infra::tokens::{Caller, Token};
+use infra::tokens::{Caller, Grant, Signer, Token};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
@@ -31,6 +31,8 @@ pub const KAFKA_VARIABLE: &str = "SARANGBANG_TEST_KAFKA";
 const PEOPLE: usize = 1_000;
 /// How many of them each room has.
 const MEMBERS: usize = 10;
+/// How long a token is good for: longer than the bench runs.
+const TOKEN_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a node may take to own all of its partitions.
 const READY_MAX: Duration = Duration::from_secs(60);
 /// Rooms that are made at once.
@@ -180,6 +182,29 @@ impl World {
     pub fn messages_in(&self, index: usize, count: usize) -> Result<Arc<Commands>> {
         let commands = (0..count).map(|_| self.message(index)).collect::<Result<Vec<_>>>()?;
         Ok(self.commands(commands))
+    }
+
+    /// `count` messages of members to their rooms, as HTTP requests with tokens of `signer`.
+    ///
+    /// # Errors
+    /// When a token cannot be signed.
+    pub fn requests(&self, signer: &Signer, count: usize) -> Result<Vec<Vec<u8>>> {
+        let token = |caller: &Caller| Ok(signer.issue(&Grant::person(caller.user.clone(), TOKEN_DURATION))?.token.0);
+        let tokens = self.callers.iter().map(token).collect::<Result<Vec<_>>>()?;
+        let request = |room| {
+            let (author, command) = self.message(room)?;
+            let Body::Room(room::Command::SendMessage { text, .. }) = &command.body else { bail!("it is a message") };
+            let body = serde_json::json!({ "text": text }).to_string();
+            let token = tokens.get(author).context("nobody is there")?;
+            let (stream, id, length) = (&command.stream, command.id, body.len());
+            Ok(format!(
+                "POST /chat/rooms/{stream}/messages HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\nidempotency-key: {id}\r\n\
+                 content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            )
+            .into_bytes())
+        };
+        let drawn: Vec<_> = (0..count).map(|_| self.popularity.draw(&mut self.random())).collect();
+        drawn.into_iter().map(request).collect()
     }
 
     fn message(&self, room: usize) -> Result<(usize, Command)> {

@@ -49,13 +49,17 @@ impl UserId {
     /// # Errors
     /// [`UserIdError`] says which rule `raw` breaks.
     pub fn parse(raw: &str) -> Result<Self, UserIdError> {
+        // What most ids are, and what every event that is read has some of: nothing to normalise, nothing to forbid.
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+        if (1..=USER_ID_CHARACTERS_MAX).contains(&raw.len()) && raw != "me" && raw.bytes().all(plain) {
+            return Ok(Self(Arc::from(raw)));
+        }
         // Bounded before PRECIS sees it: normalisation may expand, and hostile input is long.
         if raw.is_empty() || raw.chars().count() > USER_ID_CHARACTERS_MAX {
             return Err(UserIdError::Length);
         }
         let normal = if raw.chars().all(|c| c.is_ascii_graphic() || matches!(c, '가'..='힣')) {
-            // All that PRECIS does to printable ASCII and Hangul syllables: most ids are such, and every event that is read has
-            // some.
+            // All that PRECIS does to printable ASCII and Hangul syllables.
             Cow::Owned(raw.to_ascii_lowercase())
         } else {
             UsernameCaseMapped::enforce(raw).map_err(|_| UserIdError::Character)?
@@ -252,7 +256,13 @@ impl CommandHash {
 
 impl fmt::Display for CommandHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+        let mut text = [0; 32];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 impl fmt::Debug for CommandHash {
@@ -263,11 +273,18 @@ impl fmt::Debug for CommandHash {
 impl FromStr for CommandHash {
     type Err = CommandHashError;
     fn from_str(raw: &str) -> Result<Self, Self::Err> {
-        // Checked first, because the integer parser also takes signs, capitals and fewer digits.
-        if raw.len() != 32 || !raw.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(CommandHashError);
+        let half = |digit: u8| match digit {
+            b'0'..=b'9' => Ok(digit - b'0'),
+            b'a'..=b'f' => Ok(digit - b'a' + 10),
+            _ => Err(CommandHashError),
+        };
+        let (pairs, []) = raw.as_bytes().as_chunks::<2>() else { return Err(CommandHashError) };
+        let pairs: &[[u8; 2]; 16] = pairs.try_into().map_err(|_| CommandHashError)?;
+        let mut hash = [0; 16];
+        for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+            *byte = half(*high)? << 4 | half(*low)?;
         }
-        u128::from_str_radix(raw, 16).map(|n| Self(n.to_be_bytes())).map_err(|_| CommandHashError)
+        Ok(Self(hash))
     }
 }
 impl TryFrom<String> for CommandHash {

@@ -1,5 +1,6 @@
 //! Texts that people write, each with its limits in its type.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -41,8 +42,13 @@ pub enum TextError {
     NotOneEmoji,
 }
 
-/// Normalises to NFC and checks the length in characters (Unicode scalar values) and the control characters.
-fn normalised(raw: &str, characters_max: usize, multi_line: bool) -> Result<String, TextError> {
+/// Normalises to NFC and checks the length in characters (Unicode scalar values) and the control characters. A text that is in order
+/// stays as it is.
+fn normalised(raw: Cow<'_, str>, characters_max: usize, multi_line: bool) -> Result<String, TextError> {
+    let breaks = |byte: u8| multi_line && matches!(byte, b'\n' | b'\r' | b'\t');
+    if raw.len() <= characters_max && raw.bytes().all(|byte| matches!(byte, b' '..=b'~') || breaks(byte)) {
+        return Ok(raw.into_owned());
+    }
     // Counted before and after: normalisation can only be trusted with bounded input, and NFC may still lengthen a text.
     let too_long = |characters| TextError::TooLong { characters, characters_max };
     let raw_characters = raw.chars().count();
@@ -50,7 +56,7 @@ fn normalised(raw: &str, characters_max: usize, multi_line: bool) -> Result<Stri
         return Err(too_long(raw_characters));
     }
     // Most texts are in NFC, and this is asked of every text that is read from the log: look before rebuilding.
-    let text = if is_nfc_quick(raw.chars()) == IsNormalized::Yes { raw.to_owned() } else { raw.nfc().collect() };
+    let text = if is_nfc_quick(raw.chars()) == IsNormalized::Yes { raw.into_owned() } else { raw.nfc().collect() };
     let characters = text.chars().count();
     if characters > characters_max {
         return Err(too_long(characters));
@@ -74,6 +80,10 @@ macro_rules! text {
             /// # Errors
             /// [`TextError`] says which rule `raw` breaks.
             pub fn parse(raw: &str) -> Result<Self, TextError> {
+                Self::checked(Cow::Borrowed(raw))
+            }
+
+            fn checked(raw: Cow<'_, str>) -> Result<Self, TextError> {
                 let text = normalised(raw, $max, $multi_line)?;
                 if !$may_be_empty && text.trim().is_empty() {
                     return Err(TextError::Empty);
@@ -90,7 +100,7 @@ macro_rules! text {
         impl TryFrom<String> for $name {
             type Error = TextError;
             fn try_from(raw: String) -> Result<Self, TextError> {
-                Self::parse(&raw)
+                Self::checked(Cow::Owned(raw))
             }
         }
         impl From<$name> for String {

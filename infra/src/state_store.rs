@@ -12,7 +12,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use crate::log::Offset;
 
 /// Raised when the layout of keys or values changes: an older store is folded anew.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 /// The key of the position; row keys start with a letter, so they never meet it.
 const POSITION_KEY: &[u8] = &[0];
 /// The key of the log's identity, in the keyspace `meta`.

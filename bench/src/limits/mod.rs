@@ -2,5 +2,6 @@
 
 pub mod copy;
 pub mod fjall;
+pub mod http;
 pub mod kafka;
 pub mod round_trip;

@@ -3,6 +3,7 @@
 mod embedded;
 mod fan_out;
 mod history;
+pub mod http;
 mod message_cost;
 mod projection;
 mod replay;
@@ -14,6 +15,7 @@ use crate::row::Row;
 /// All of them.
 pub const ALL: &[&dyn Row] = &[
     &send_message::SendMessage,
+    &http::Http,
     &embedded::Embedded,
     &replay::Replay,
     &message_cost::MessageCost,

@@ -45,6 +45,7 @@ fn every_row_runs_on_kafka() {
             &[
                 "SendMessage at the pipeline, 64 in flight",
                 "SendMessage at the pipeline, p99 at half load",
+                "SendMessage over HTTP, 64 connections",
                 "POST to socket, 1 in the room, p50",
             ],
         );

@@ -199,13 +199,13 @@ impl Cluster {
 
 #[async_trait]
 impl CommandBus for Cluster {
-    #[tracing::instrument(name = "command.execute", skip_all, fields(stream = %command.stream, command_id = %command.id))]
+    #[tracing::instrument(level = "debug", name = "command.execute", skip_all, fields(stream = %command.stream, command_id = %command.id))]
     async fn execute(&self, caller: &Caller, command: Command) -> Result<Outcome, Fault> {
         if command.authorise(&caller.user, caller.scope).is_err() {
             return Err(Fault::NotAllowed);
         }
         let partition = self.partition_of(&command.stream);
-        match self.ask(caller, partition, Question::Execute(Box::new(command))).await? {
+        match self.ask(caller, partition, Question::Execute(Arc::new(command))).await? {
             Reply::Outcome(outcome) => Ok(outcome),
             _ => Err(Fault::OutcomeUnknown),
         }

@@ -1,5 +1,6 @@
 //! What is asked of a partition's owner: on this node by its queue, on another one by HTTP with the caller's own token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::PartitionId;
@@ -17,8 +18,9 @@ use crate::partition::{Handle, Request};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Question {
-    /// Execute a command.
-    Execute(Box<Command>),
+    /// Execute a command. Shared, because it is kept for asking again and never changed.
+    #[serde(with = "shared")]
+    Execute(Arc<Command>),
     /// Which of these people exist and are active?
     ActiveUsers(Vec<UserId>),
     /// How does a person stand to a room?
@@ -28,6 +30,22 @@ pub enum Question {
         /// The person.
         user: UserId,
     },
+}
+
+/// A shared command is written as the command itself.
+mod shared {
+    use std::sync::Arc;
+
+    use domain::Command;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(command: &Arc<Command>, serializer: S) -> Result<S::Ok, S::Error> {
+        command.as_ref().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Command>, D::Error> {
+        Command::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 /// An owner's answer.

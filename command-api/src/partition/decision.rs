@@ -7,11 +7,10 @@ use domain::envelope::{Envelope, Event, Metadata, Version};
 use domain::ids::PartitionId;
 use domain::wire::event_id;
 use domain::{Command, Decision, Epoch, Refusal, Sequence, StreamId, Timestamp, room, user};
-use infra::state_store::{self, PartitionStore};
+use infra::state_store;
 
-use super::dedupe::{CommandKey, Executed};
+use super::dedupe::{CommandKey, Executed, Table};
 use super::owner::Pending;
-use super::rows;
 use super::streams::{State, Streams};
 use crate::bus::Fault;
 
@@ -50,17 +49,17 @@ pub fn decide(
     at: &Moment,
     streams: &mut Streams,
     pending: &Pending,
-    store: &PartitionStore,
+    table: &Table,
 ) -> Result<Verdict, state_store::Fault> {
     let key = CommandKey::new(&command.actor, command.id);
-    if let Some(executed) = pending.known(&key, || key.find(store))? {
+    if let Some(executed) = pending.known(&key, || table.find(&key))? {
         let same = executed.same_request(command.hash);
         return Ok(if same { Verdict::Repeat(executed) } else { Verdict::Refused(Fault::KeyReused) });
     }
     if key.older_than(at.window, at.now) {
         return Ok(Verdict::Refused(Fault::KeyTooOld { window: at.window }));
     }
-    if rows::is_unreadable(store, &command.stream)? {
+    if streams.is_unreadable(&command.stream) {
         return Ok(Verdict::Refused(Fault::StreamUnreadable(command.stream.clone())));
     }
     let target = match (&command.stream, &command.body) {

@@ -3,18 +3,18 @@
 //! Within the window a repeat gets the original outcome. A UUIDv7 older than the window is refused unexecuted; of other ids
 //! nothing older is known.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::envelope::{Metadata, Version};
 use domain::room::Number;
 use domain::{CommandHash, CommandId, Timestamp, UserId};
 use infra::state_store::{Fault, PartitionStore, Row};
-use serde::{Deserialize, Serialize};
 
-use super::rows;
-
-/// At most so many outcomes are forgotten at a time, so that no commit becomes long.
-const FORGET_ROWS_MAX: usize = 8_192;
+/// At most so many rows of forgotten outcomes are looked at a time; each has those of one commit.
+const FORGET_COMMITS_MAX: usize = 16;
+/// About so many outcomes are forgotten at a time, so that no commit becomes long.
+const FORGET_OUTCOMES_MAX: usize = 16_384;
 
 /// A command as its actor names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub struct CommandKey {
 }
 
 /// What is remembered of an executed command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Executed {
     hash: u128,
     /// The event's sequence.
@@ -58,6 +58,27 @@ impl Executed {
     pub fn same_request(&self, hash: CommandHash) -> bool {
         self.hash == u128::from_be_bytes(*hash.as_bytes())
     }
+
+    fn encode(&self) -> Vec<u8> {
+        // Messages are numbered from 1.
+        let number = self.number.unwrap_or_default();
+        let time = self.time.as_millis().to_be_bytes();
+        let parts = [self.sequence, self.version, number].map(u64::to_be_bytes);
+        [self.hash.to_be_bytes().as_slice(), parts.as_flattened(), &time].concat()
+    }
+
+    fn decode(value: &[u8]) -> Option<Self> {
+        let (hash, rest) = value.split_first_chunk::<16>()?;
+        let ([sequence, version, number, time], []) = rest.as_chunks::<8>() else { return None };
+        let number = u64::from_be_bytes(*number);
+        Some(Self {
+            hash: u128::from_be_bytes(*hash),
+            sequence: u64::from_be_bytes(*sequence),
+            version: u64::from_be_bytes(*version),
+            number: (number > 0).then_some(number),
+            time: Timestamp::from_millis(i64::from_be_bytes(*time)).ok()?,
+        })
+    }
 }
 
 impl CommandKey {
@@ -66,51 +87,131 @@ impl CommandKey {
         Self { actor: actor.clone(), id }
     }
 
-    fn bytes(&self) -> Vec<u8> {
-        [self.actor.as_str().as_bytes(), &[0], self.id.as_uuid().as_bytes()].concat()
-    }
-
-    /// The rows that remember the command.
-    pub fn rows(&self, executed: &Executed) -> [Row; 2] {
-        let key = self.bytes();
-        let at = executed.time.as_millis().to_be_bytes();
-        [
-            ([b"c".as_slice(), &key].concat(), Some(rows::encode(executed))),
-            ([b"e".as_slice(), &at, &key].concat(), Some(Vec::new())),
-        ]
-    }
-
-    /// What is remembered of the command.
-    pub fn find(&self, store: &PartitionStore) -> Result<Option<Executed>, Fault> {
-        rows::load(store, &[b"c".as_slice(), &self.bytes()].concat())
+    /// The key of the row that remembers the command.
+    fn row_key(&self) -> Vec<u8> {
+        [b"c", self.actor.as_str().as_bytes(), &[0], self.id.as_uuid().as_bytes()].concat()
     }
 
     /// Whether the id itself says that it was made before the window: then nothing is known of it, and it must not be executed.
     pub fn older_than(&self, window: Duration, now: Timestamp) -> bool {
-        let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        let begin = now.saturating_add_millis(window_ms.saturating_neg()).as_millis();
-        self.id.made_at_ms().is_some_and(|made| i64::try_from(made).unwrap_or(i64::MAX) < begin)
+        self.id.made_at_ms().is_some_and(|made| i64::try_from(made).unwrap_or(i64::MAX) < begin(window, now).as_millis())
     }
+}
+
+/// When the window that ends at `now` began.
+fn begin(window: Duration, now: Timestamp) -> Timestamp {
+    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    now.saturating_add_millis(window_ms.saturating_neg())
 }
 
 /// Whether something decided at `time` is still remembered at `now`.
 pub fn within(time: Timestamp, window: Duration, now: Timestamp) -> bool {
-    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    time >= now.saturating_add_millis(window_ms.saturating_neg())
+    time >= begin(window, now)
 }
 
-/// The rows to remove because their window is over.
-pub fn forgotten(store: &PartitionStore, window: Duration, now: Timestamp) -> Result<Vec<Row>, Fault> {
-    let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-    let begin = now.saturating_add_millis(window_ms.saturating_neg()).as_millis();
-    let mut rows = Vec::new();
-    for (key, _) in store.scan(b"e", FORGET_ROWS_MAX)? {
-        let Some((at, command)) = key.get(1..).and_then(|rest| rest.split_first_chunk::<8>()) else { continue };
-        if i64::from_be_bytes(*at) >= begin {
-            break;
-        }
-        rows.push(([b"c".as_slice(), command].concat(), None));
-        rows.push((key, None));
+/// The effective commands of a partition: those of the last moments here, all others in the local store.
+pub struct Table {
+    store: PartitionStore,
+    /// Not in the store yet.
+    recent: HashMap<CommandKey, Executed>,
+}
+
+impl Table {
+    /// The table over `store`.
+    pub fn new(store: PartitionStore) -> Self {
+        Self { store, recent: HashMap::new() }
     }
-    Ok(rows)
+
+    /// What is remembered of the command.
+    pub fn find(&self, key: &CommandKey) -> Result<Option<Executed>, Fault> {
+        if let Some(executed) = self.recent.get(key) {
+            return Ok(Some(*executed));
+        }
+        let row_key = key.row_key();
+        let Some(value) = self.store.get(&row_key)? else { return Ok(None) };
+        Executed::decode(&value).map(Some).ok_or(Fault::Damaged { key: row_key })
+    }
+
+    /// Remembers a command whose event is effective.
+    pub fn remember(&mut self, key: CommandKey, executed: Executed) {
+        self.recent.insert(key, executed);
+    }
+
+    /// How many are to be stored.
+    pub fn unstored(&self) -> usize {
+        self.recent.len()
+    }
+
+    /// The rows that the store does not have yet: one for each command, and one that says when all of these may be forgotten.
+    pub fn take_rows(&mut self, sequence: u64) -> Vec<Row> {
+        let Some(latest) = self.recent.values().map(|executed| executed.time).max() else { return Vec::new() };
+        let mut rows = Vec::with_capacity(self.recent.len() + 1);
+        let mut keys = Vec::with_capacity(self.recent.len() * 40);
+        for (key, executed) in self.recent.drain() {
+            let row_key = key.row_key();
+            // The longest key has far fewer bytes than two can count: a user id has 64 characters at most.
+            keys.extend(u16::try_from(row_key.len()).unwrap_or_default().to_be_bytes());
+            keys.extend(&row_key);
+            rows.push((row_key, Some(executed.encode())));
+        }
+        let expiry = [b"e".as_slice(), &latest.as_millis().to_be_bytes(), &sequence.to_be_bytes()].concat();
+        rows.push((expiry, Some(keys)));
+        rows
+    }
+
+    /// The rows to remove because their window is over.
+    pub fn forgotten(&self, window: Duration, now: Timestamp) -> Result<Vec<Row>, Fault> {
+        let begin = begin(window, now).as_millis();
+        let mut rows = Vec::new();
+        for (key, commands) in self.store.scan(b"e", FORGET_COMMITS_MAX)? {
+            let at = key.get(1..).and_then(|rest| rest.first_chunk::<8>());
+            if rows.len() >= FORGET_OUTCOMES_MAX || at.is_none_or(|at| i64::from_be_bytes(*at) >= begin) {
+                break;
+            }
+            let mut rest = commands.as_slice();
+            while let Some((length, after)) = rest.split_first_chunk::<2>() {
+                let Some((command, after)) = after.split_at_checked(usize::from(u16::from_be_bytes(*length))) else { break };
+                rows.push((command.to_vec(), None));
+                rest = after;
+            }
+            rows.push((key, None));
+        }
+        Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Cursor;
+    use domain::ids::{EventTopic, PartitionId};
+    use infra::state_store::{Position, StateStore};
+
+    use super::*;
+
+    fn at(ms: i64) -> Executed {
+        let time = Timestamp::from_millis(ms).unwrap();
+        Executed { hash: 7, sequence: 9, version: 3, number: (ms > 1_500).then_some(2), time }
+    }
+
+    #[test]
+    fn outcomes_are_found_before_and_after_they_are_stored_and_forgotten_when_their_window_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let partition = PartitionId { topic: EventTopic::Rooms, number: 0 };
+        let store = StateStore::open(folder.path(), "log", 1 << 20).unwrap().partition(partition).unwrap();
+        let key = |id| CommandKey::new(&UserId::parse("ann").unwrap(), CommandId::derived("test", id));
+        let mut table = Table::new(store.clone());
+        for (sequence, (id, ms)) in [("old", 1_000), ("new", 2_000)].into_iter().enumerate() {
+            table.remember(key(id), at(ms));
+            assert_eq!((table.find(&key(id)).unwrap(), table.unstored()), (Some(at(ms)), 1));
+            let rows = table.take_rows(sequence as u64);
+            store.commit(rows, Position { next_offset: 1, cursor: Cursor::default() }).unwrap();
+            assert_eq!((table.find(&key(id)).unwrap(), table.unstored()), (Some(at(ms)), 0));
+        }
+        let now = Timestamp::from_millis(2_500).unwrap();
+        let forgotten = table.forgotten(Duration::from_millis(1_000), now).unwrap();
+        store.commit(forgotten, Position::default()).unwrap();
+        assert_eq!(table.find(&key("old")).unwrap(), None);
+        assert_eq!(table.find(&key("new")).unwrap(), Some(at(2_000)));
+        assert_eq!(table.forgotten(Duration::from_millis(1_000), now).unwrap(), []);
+    }
 }

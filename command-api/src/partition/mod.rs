@@ -9,7 +9,7 @@
 //! * [`pool`]: producer sessions.
 //!
 //! A command's way: decided on the state *with* everything in flight, appended without waiting, answered when the owner's own fold
-//! of the log has accepted it. An answer without an event (a refusal, a repeat) waits for the next own record to be effective: a
+//! of the log has accepted it, read back or reported to stand next. An answer without an event (a refusal, a repeat) waits for the next own record to be effective: a
 //! barrier, when no event follows.
 
 mod answer;
@@ -21,6 +21,8 @@ pub mod pending;
 mod pool;
 mod rows;
 mod streams;
+
+use std::sync::Arc;
 
 use domain::{Command, RoomId, UserId};
 use tokio::sync::{mpsc, oneshot};
@@ -36,7 +38,7 @@ pub(crate) enum Request {
     /// Execute a command.
     Execute {
         /// The command; its caller's authority was checked.
-        command: Box<Command>,
+        command: Arc<Command>,
         /// Gets the outcome once it is effective.
         reply: oneshot::Sender<Result<Outcome, Fault>>,
     },

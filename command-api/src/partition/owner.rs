@@ -1,38 +1,42 @@
 //! The task of one partition on one node: folds the log, claims, decides, appends, answers. One task, so nothing here is shared.
-//! Here are its state and its loop; [`fold`] reads, [`claim`] claims and gives up, [`serve`] decides and appends.
+//! Here are its state and its loop; [`fold`] reads, [`reported`] folds without reading, [`store`] writes the local store, [`claim`]
+//! claims and gives up, [`serve`] decides and appends.
 
 mod claim;
 mod fold;
+mod reported;
 mod serve;
+mod store;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
 use domain::ids::PartitionId;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use infra::clock::Clock;
-use infra::log::{Appending, Fault as LogFault, Log, Tail, TopicPartition};
+use infra::log::{Fault as LogFault, Log, Reports, StoredRecord, Tail, TopicPartition};
 use infra::random;
-use infra::state_store::{self, PartitionStore, Row};
+use infra::state_store::{self, PartitionStore, Position, Row};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
-use super::dedupe::{CommandKey, Executed};
+use super::dedupe::{CommandKey, Executed, Table};
 use super::ownership::{Ownership, Phase};
 use super::pool::{Session, Slot};
 use super::streams::{CoolCache, Streams};
 use super::{Handle, ProducerPool, Request, pending};
 use crate::bus::Fault;
 
-/// At most so many records are folded into one commit of the local store.
+/// At most so many records are folded before requests are looked at again.
 const FOLD_RECORDS_MAX: usize = 1_024;
 /// How long a read of the log waits for records; only the catching-up at the start depends on it.
 const FOLD_WAIT_MAX: Duration = Duration::from_millis(500);
+/// How often an owner at work looks at what has waited for its time: rows for the local store, the log of an owner that has become
+/// idle, reports that do not come.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The longest pause before a log that could not be read is tried again.
 const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long a planned stop waits for what is in flight.
@@ -69,7 +73,16 @@ pub(crate) struct Environment {
 }
 
 /// What is in flight in a partition.
-pub(super) type Pending = pending::Pending<CommandKey, Executed, Vec<Row>, Answer>;
+pub(super) type Pending = pending::Pending<CommandKey, Executed, Changes, Answer>;
+
+/// What a record in flight changes once it is effective.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Rows of the folded state.
+    rows: Vec<Row>,
+    /// The command that was executed.
+    executed: Option<(CommandKey, Executed)>,
+}
 
 /// How the node stands to the partition, for routing and readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,9 +104,22 @@ pub(crate) struct PartitionOwner {
     ownership: Ownership,
     next_offset: u64,
     pending: Pending,
-    appending: FuturesUnordered<Appending>,
+    /// Where the current session reports what became of appends, by their sequences; a claim's under [`claim::CLAIM`].
+    reports: Arc<Reports>,
+    /// What has no report yet, and since when.
+    unreported: VecDeque<(u64, Instant)>,
+    /// A report did not say where the next record stands: the log is read, until one does again.
+    behind: bool,
+    /// Something was appended since the last look.
+    busy: bool,
+    /// Nothing was appended between two looks: the log is read, to notice what others write.
+    quiet: bool,
+    /// The effective commands.
+    table: Table,
     /// Rows of effective events that the store does not have yet; a later row for a key replaces an earlier one.
     changed: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Where the store stands.
+    stored: Position,
     /// When to claim next; nothing while a claim is under way or the epoch is owned.
     claim_at: Option<Instant>,
     claims_failed: u32,
@@ -124,12 +150,18 @@ impl PartitionOwner {
             partition,
             session: slot.session(),
             slot,
-            streams: Streams::new(store.clone(), environment.cool.clone(), run),
+            streams: Streams::new(store.clone(), environment.cool.clone(), run)?,
+            table: Table::new(store.clone()),
             store,
+            stored: position,
             ownership: Ownership::following(position.cursor),
             next_offset: position.next_offset,
             pending: Pending::default(),
-            appending: FuturesUnordered::new(),
+            reports: Reports::new(),
+            unreported: VecDeque::new(),
+            behind: false,
+            busy: false,
+            quiet: false,
             changed: HashMap::new(),
             claim_at: None,
             claims_failed: 0,
@@ -151,6 +183,8 @@ impl PartitionOwner {
 
     /// Runs until `stop`, then drains what is in flight.
     pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>, stop: CancellationToken) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tail = None;
         loop {
             let Some(reader) = tail.as_mut() else {
@@ -162,12 +196,15 @@ impl PartitionOwner {
             };
             let claim_at = self.claim_at;
             let may_take = self.pending.len() < self.environment.limits.in_flight_max;
+            let (reads, looks_on) = (self.reads(), self.has_to_look());
+            let reports = Arc::clone(&self.reports);
             let folded = tokio::select! {
                 () = stop.cancelled() => break,
-                records = Tail::next(reader.as_mut(), FOLD_RECORDS_MAX, FOLD_WAIT_MAX) => self.fold(records),
-                Some(appended) = self.appending.next() => { self.all_appended(appended); Ok(()) }
+                reports = reports.take() => self.reported(reports),
+                records = read(reader.as_mut(), self.next_offset), if reads => self.fold(records),
                 () = self.slot.replaced() => { self.session_ended(); Ok(()) }
                 () = wait_until(claim_at) => { self.claim(); Ok(()) }
+                _ = looks.tick(), if looks_on => self.look(),
                 Some(request) = requests.recv(), if may_take => self.serve(request, &mut requests),
             };
             match folded {
@@ -180,6 +217,28 @@ impl PartitionOwner {
             }
         }
         self.drain(requests, tail).await;
+    }
+
+    /// Whether the log must be read: by whoever does not own, or is not told where the next record stands, or has nothing else to do.
+    fn reads(&self) -> bool {
+        self.behind || self.quiet || !matches!(self.ownership.phase(), Phase::Owning { .. })
+    }
+
+    fn has_to_look(&self) -> bool {
+        !self.quiet || self.has_unstored() || !self.unreported.is_empty()
+    }
+
+    /// Does what has waited for its time.
+    fn look(&mut self) -> Result<(), Broken> {
+        self.quiet = self.pending.is_empty() && !std::mem::take(&mut self.busy);
+        if self.overdue() {
+            self.unreported.clear();
+            self.append_failed(&LogFault::Unconfirmed("no report came in time".to_owned()));
+        }
+        if self.has_unstored() {
+            self.commit()?;
+        }
+        Ok(())
     }
 
     /// Opens the tail at the current position, trying until it works; nothing when `stop` came first.
@@ -229,10 +288,17 @@ impl PartitionOwner {
         let Some(mut tail) = tail else { return };
         let drained = async {
             while !self.pending.is_empty() && matches!(self.ownership.phase(), Phase::Owning { .. }) {
-                let records = tail.next(FOLD_RECORDS_MAX, FOLD_WAIT_MAX).await;
-                if self.fold(records).is_err() {
-                    break;
+                let reports = Arc::clone(&self.reports);
+                let folded = tokio::select! {
+                    reports = reports.take() => self.reported(reports),
+                    records = read(tail.as_mut(), self.next_offset) => self.fold(records),
+                };
+                if folded.is_err() {
+                    return;
                 }
+            }
+            if let Err(error) = self.commit() {
+                tracing::warn!(partition = %self.partition, ?error, "the local state store was not written; it is behind, and goes on from there");
             }
         };
         if tokio::time::timeout(DRAIN_MAX, drained).await.is_err() || !self.pending.is_empty() {
@@ -260,6 +326,12 @@ impl From<state_store::Fault> for Broken {
 async fn tail_and_end(log: &Arc<dyn Log>, of: TopicPartition, from: u64) -> Result<(Box<dyn Tail>, u64), LogFault> {
     let end = log.end(of).await?;
     Ok((log.tail(of, from).await?, end))
+}
+
+/// Reads on behind what was folded without reading.
+async fn read(tail: &mut dyn Tail, next_offset: u64) -> Result<Vec<StoredRecord>, LogFault> {
+    tail.skip_to(next_offset);
+    tail.next(FOLD_RECORDS_MAX, FOLD_WAIT_MAX).await
 }
 
 async fn wait_until(at: Option<Instant>) {

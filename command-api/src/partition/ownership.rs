@@ -112,6 +112,19 @@ impl Ownership {
         }
     }
 
+    /// What a report of success says of the record at `next_offset`, the next one to fold: its mark, if it is certain that the record
+    /// stands there; nothing if the log must be read. The record was handed over under this epoch as `sequence`.
+    ///
+    /// Librdkafka reports an offset it was not told as a negative one, and counts on from that for the rest of a batch: −1, 0, 1, …
+    /// So an offset proves something only for the next sequence: all before it are folded, a claim besides, so that `next_offset` is
+    /// beyond every number that was counted so.
+    #[must_use]
+    pub fn reported(&self, sequence: Sequence, offset: Option<u64>, next_offset: u64) -> Option<Mark> {
+        let Phase::Owning { next } = self.phase else { return None };
+        let certain = offset == Some(next_offset) && sequence == self.cursor.sequence + 1 && sequence < next;
+        certain.then_some(Mark::Numbered { epoch: self.cursor.epoch, sequence })
+    }
+
     /// Folds the next record of the partition. `claim_id` is the record's own, if it is a claim.
     pub fn observe(&mut self, mark: Mark, claim_id: Option<Uuid>) -> Observation {
         let own_claim = matches!(self.phase, Phase::Claiming { claim_id: own } if claim_id == Some(own));
@@ -221,6 +234,22 @@ mod tests {
         node.abandon_claim();
         assert_eq!(node.observe(Mark::Claim { epoch }, Some(MINE)), Observation::Superseded { claim_again: true });
         assert_eq!(node.begin_claim(OTHER), 2, "it may claim again, above the ghost");
+    }
+
+    #[test]
+    fn a_report_proves_only_that_the_next_sequence_stands_at_the_next_offset() {
+        let mut node = owner();
+        node.drawn();
+        node.drawn();
+        assert_eq!(node.reported(11, Some(20), 20), Some(numbered(5, 11)));
+        assert_eq!(node.reported(11, None, 20), None, "stored, but nobody says where");
+        assert_eq!(node.reported(11, Some(21), 20), None, "something stands between");
+        assert_eq!(node.reported(11, Some(1), 20), None, "counted on from a missing offset, or read already");
+        assert_eq!(node.reported(12, Some(20), 20), None, "the one before was lost, or its report is late");
+        assert_eq!(node.reported(13, Some(20), 20), None, "never drawn");
+        node.end();
+        assert_eq!(node.reported(11, Some(20), 20), None, "in doubt");
+        assert_eq!(Ownership::following(Cursor { epoch: 5, sequence: 10 }).reported(11, Some(20), 20), None, "another's");
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl<K: Clone + Eq + Hash, E: Copy, R, A> Pending<K, E, R, A> {
         self.queue.is_empty()
     }
 
+    /// The sequence that is to be effective next.
+    pub fn first(&self) -> Option<Sequence> {
+        self.queue.front().map(|record| record.sequence)
+    }
+
     /// What is in flight, in order of sequence.
     pub fn in_flight(&self) -> impl Iterator<Item = &InFlight<K, E, R, A>> {
         self.queue.iter()

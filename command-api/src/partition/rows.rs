@@ -6,19 +6,26 @@
 //! | `r` room id `h` | the room's version and last number |
 //! | `r` room id `d` | the room's details, JSON |
 //! | `r` room id `m` user id | one membership, JSON |
-//! | `r` room id `n` number | one message, JSON |
+//! | `r` room id `n` number | one message: `s` and the body of its `MessageSent` while nothing has changed it, else JSON |
 //! | `c` actor `\0` command id | the command's outcome ([`super::dedupe`]) |
-//! | `e` time, then as `c` | when that outcome may be forgotten |
+//! | `e` time, sequence | the keys of the outcomes of one commit, which may be forgotten after that time |
 //! | `x` stream | why the stream cannot be read |
 //!
 //! Each event changes a few small rows, whatever the size of its room.
 
+use std::collections::HashSet;
+
 use domain::room::{Message, Number, Room};
 use domain::user::User;
-use domain::{RoomId, StreamId, UserId, room};
+use domain::{RoomId, UserId, room};
 use infra::state_store::{Fault, PartitionStore, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// What the row of a message begins with that is as it was sent. JSON never does.
+const SENT: u8 = b's';
+/// How many streams that cannot be read are known at most; of more, the first.
+const UNREADABLE_MAX: usize = 100_000;
 
 /// The key of a user's row.
 pub fn user_key(id: &UserId) -> Vec<u8> {
@@ -97,7 +104,22 @@ pub fn of_room(id: RoomId, room: &Room, event: &room::Event) -> Vec<Row> {
     rows
 }
 
-/// The row of a message after an event.
+/// The row of a message that was just sent: the body of the event as it stands in the log, which is not written a second time.
+pub fn of_sent(id: RoomId, number: Number, body: &[u8]) -> Row {
+    (message_key(id, number), Some([[SENT].as_slice(), body].concat()))
+}
+
+/// Reads a message.
+pub fn load_message(store: &PartitionStore, id: RoomId, number: Number) -> Result<Option<Message>, Fault> {
+    let key = message_key(id, number);
+    let Some(value) = store.get(&key)? else { return Ok(None) };
+    match value.strip_prefix(&[SENT]) {
+        Some(body) => Ok(Message::evolve(None, &room::Event::MessageSent(decode(&key, body)?))),
+        None => decode(&key, &value).map(Some),
+    }
+}
+
+/// The row of a message after an event that changed it.
 pub fn of_message(id: RoomId, number: Number, message: Option<&Message>) -> Row {
     (message_key(id, number), message.map(encode))
 }
@@ -107,7 +129,8 @@ pub fn of_unreadable(stream: &str, why: &str) -> Row {
     (unreadable_key(stream), Some(why.as_bytes().to_vec()))
 }
 
-/// Whether a stream is marked as unreadable.
-pub fn is_unreadable(store: &PartitionStore, stream: &StreamId) -> Result<bool, Fault> {
-    Ok(store.get(&unreadable_key(&stream.key()))?.is_some())
+/// The streams that are marked as unreadable.
+pub fn unreadable(store: &PartitionStore) -> Result<HashSet<String>, Fault> {
+    let rows = store.scan(&unreadable_key(""), UNREADABLE_MAX)?;
+    Ok(rows.into_iter().filter_map(|(key, _)| String::from_utf8(key.get(1..)?.to_vec()).ok()).collect())
 }

@@ -2,11 +2,12 @@
 //!
 //! Three tiers: *hot* (touched since the last commit, or in flight: must stay), *cool* (a cache bounded in bytes and shared by all
 //! partitions of the node), and the local store. Invariants:
+//! * a stream is hot from the moment it is touched until the store has come there, however late the store is written;
 //! * a hot stream becomes cool only when the store holds everything that the stream has decided, so that cool and stored states
 //!   are always effective ones;
 //! * when an epoch ends, [`Streams::forget_decided`] drops every hot stream: what was in flight may never have happened.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::acceptance::Sequence;
@@ -102,6 +103,8 @@ pub struct Streams {
     messages: HashMap<(RoomId, Number), Hot<Option<Message>>>,
     /// What to cool down once the store has come to the sequence, in order of sequence.
     cooling: VecDeque<(Sequence, Touched)>,
+    /// Streams with an event that cannot be read (rule 15), by their keys.
+    unreadable: HashSet<String>,
 }
 
 enum Touched {
@@ -111,8 +114,21 @@ enum Touched {
 
 impl Streams {
     /// Streams over `store`.
-    pub fn new(store: PartitionStore, cool: CoolCache, run: u64) -> Self {
-        Self { store, cool, run, hot: HashMap::new(), messages: HashMap::new(), cooling: VecDeque::new() }
+    pub fn new(store: PartitionStore, cool: CoolCache, run: u64) -> Result<Self, Fault> {
+        let unreadable = rows::unreadable(&store)?;
+        let (hot, messages, cooling) = (HashMap::new(), HashMap::new(), VecDeque::new());
+        Ok(Self { store, cool, run, hot, messages, cooling, unreadable })
+    }
+
+    /// Whether the stream holds an event that cannot be read.
+    pub fn is_unreadable(&self, stream: &StreamId) -> bool {
+        !self.unreadable.is_empty() && self.unreadable.contains(&stream.key())
+    }
+
+    /// Marks a stream as unreadable; gives the row that says so.
+    pub fn mark_unreadable(&mut self, stream: &str, why: &str) -> Row {
+        self.unreadable.insert(stream.to_owned());
+        rows::of_unreadable(stream, why)
     }
 
     /// The decided state of a stream. `sequence` is the last one drawn or folded: it stays hot until the store has come there.
@@ -137,14 +153,24 @@ impl Streams {
     pub fn message(&self, room: RoomId, number: Number) -> Result<Option<Message>, Fault> {
         match self.messages.get(&(room, number)) {
             Some(hot) => Ok(hot.value.clone()),
-            None => rows::load(&self.store, &rows::message_key(room, number)),
+            None => rows::load_message(&self.store, room, number),
         }
     }
 
-    /// Applies an event that was drawn or folded at `sequence`, making `version`; gives the rows that it changes.
-    pub fn apply(&mut self, stream: &StreamId, event: &Event, version: Version, sequence: Sequence) -> Result<Vec<Row>, Fault> {
+    /// Applies an event that was drawn or folded at `sequence`, making `version`; gives the rows that it changes. `body` is the
+    /// event's own, as the log has it.
+    pub fn apply(
+        &mut self,
+        stream: &StreamId,
+        event: &Event,
+        body: &[u8],
+        version: Version,
+        sequence: Sequence,
+    ) -> Result<Vec<Row>, Fault> {
         let message = match (stream, event) {
             (StreamId::Room(room), Event::Room(event)) => match event.message_number() {
+                // Nothing is looked for under a number that is new.
+                Some(number) if event.is_message_sent() => Some((*room, number, Message::evolve(None, event))),
                 Some(number) => Some((*room, number, Message::evolve(self.message(*room, number)?, event))),
                 None => None,
             },
@@ -168,7 +194,10 @@ impl Streams {
         }
         self.cooling.push_back((sequence, Touched::Stream(stream.clone())));
         if let Some((room, number, after)) = message {
-            changed.push(rows::of_message(room, number, after.as_ref()));
+            changed.push(match event {
+                Event::Room(event) if event.is_message_sent() => rows::of_sent(room, number, body),
+                _ => rows::of_message(room, number, after.as_ref()),
+            });
             self.messages.insert((room, number), Hot { value: after, sequence });
             self.cooling.push_back((sequence, Touched::Message(room, number)));
         }

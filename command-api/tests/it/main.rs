@@ -6,5 +6,6 @@ mod faults;
 mod foreign;
 mod http;
 mod pipeline;
+mod reports;
 mod two_nodes;
 mod world;

@@ -95,6 +95,12 @@ fn reactions_of(before: Option<Message>) -> BTreeSet<(crate::text::Emoji, UserId
 }
 
 impl Event {
+    /// Whether the event is the first of its message.
+    #[must_use]
+    pub const fn is_message_sent(&self) -> bool {
+        matches!(self, Self::MessageSent(_))
+    }
+
     /// The message that the event is about, if any.
     #[must_use]
     pub const fn message_number(&self) -> Option<Number> {

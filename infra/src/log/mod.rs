@@ -10,6 +10,7 @@
 pub mod embedded;
 pub mod kafka;
 mod names;
+mod report;
 pub mod testing;
 
 use std::collections::BTreeSet;
@@ -21,8 +22,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::{EventTopic, PartitionId};
 use domain::wire::Record;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+
+pub use self::report::{Report, Reported, Reports};
 
 /// The position of a record in its partition.
 pub type Offset = u64;
@@ -145,15 +149,30 @@ pub enum Fault {
 }
 
 /// Resolves once the append is durable; to its offset where the log says it. No offset proves nothing but durability.
-pub type Appending = BoxFuture<'static, Result<Option<Offset>, Fault>>;
+pub type Appending = BoxFuture<'static, Reported>;
 
 /// A producer session. Dropping it ends the session; records handed over but not confirmed may still be stored.
 pub trait Producer: Send + Sync + 'static {
-    /// Hands `record` over without waiting. Calls to one partition are stored in the order of the calls.
+    /// Hands `record` over without waiting, and has `report` told what became of it. Calls to one partition are stored in the order of
+    /// the calls.
+    ///
+    /// An offset in a report is where the record stands, unless a negative or missing one was counted on from: whoever relies on it must
+    /// know that everything before it was accounted for.
     ///
     /// # Errors
-    /// [`Fault::QueueFull`], [`Fault::TooLarge`]: nothing was sent. Any other fault, here or from the future: unknown.
-    fn append(&self, to: TopicPartition, record: Record) -> Result<Appending, Fault>;
+    /// [`Fault::QueueFull`], [`Fault::TooLarge`]: nothing was sent. Any other fault, here or in the report: unknown. Where there is an
+    /// error here, `report` stays silent.
+    fn send(&self, to: TopicPartition, record: Record, report: Report) -> Result<(), Fault>;
+
+    /// [`Self::send`], for somebody who waits for this record alone.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`].
+    fn append(&self, to: TopicPartition, record: Record) -> Result<Appending, Fault> {
+        let (report, reported) = Report::once();
+        self.send(to, record, report)?;
+        Ok(reported.boxed())
+    }
 }
 
 /// Reads one partition onwards.
@@ -166,6 +185,9 @@ pub trait Tail: Send {
     /// # Errors
     /// Any [`Fault`]; the tail may be asked again.
     async fn next(&mut self, records_max: usize, wait_max: Duration) -> Result<Vec<StoredRecord>, Fault>;
+
+    /// The caller knows what stands before `offset`: goes on there. Never goes back.
+    fn skip_to(&mut self, offset: Offset);
 }
 
 /// Which partitions a node should work on: a hint, never a permission.

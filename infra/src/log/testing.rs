@@ -12,13 +12,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::{EventTopic, PartitionId};
 use domain::wire::Record;
-use futures_util::FutureExt;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Appending, Assignment, Fault, Log, Offset, Producer, StoredRecord, Tail, Topic, TopicPartition};
+use super::{Appending, Assignment, Fault, Log, Offset, Producer, Report, StoredRecord, Tail, Topic, TopicPartition};
 
 /// What becomes of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +26,8 @@ pub enum Outcome {
     Confirmed,
     /// Stored and confirmed, without its offset.
     ConfirmedWithoutOffset,
+    /// Stored and confirmed at an offset that was counted on from a missing one: an early record's.
+    ConfirmedElsewhere,
     /// Stored, and reported as of unknown outcome.
     StoredUnconfirmed,
     /// Not stored, and reported as of unknown outcome.
@@ -196,14 +197,15 @@ struct Line {
     /// Everything is late from now on.
     late: bool,
     /// Resolves when the report before is out.
-    reported: Option<oneshot::Receiver<()>>,
+    told: Option<oneshot::Receiver<()>>,
 }
 
 impl Producer for FaultyProducer {
-    fn append(&self, to: TopicPartition, record: Record) -> Result<Appending, Fault> {
+    fn send(&self, to: TopicPartition, record: Record, report: Report) -> Result<(), Fault> {
         self.chance.maybe_deliver_one();
         let (outcome, delay) = self.chance.draw();
         if outcome == Outcome::Full {
+            report.dismiss();
             return Err(Fault::QueueFull);
         }
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,14 +217,20 @@ impl Producer for FaultyProducer {
         } else if outcome == Outcome::Lost {
             None
         } else {
-            Some(self.inner.append(to, record)?)
+            match self.inner.append(to, record) {
+                Ok(stored) => Some(stored),
+                Err(fault) => {
+                    report.dismiss();
+                    return Err(fault);
+                }
+            }
         };
-        let (report, reported) = oneshot::channel();
-        let before = line.reported.replace(reported);
+        let (told, next) = oneshot::channel();
+        let before = line.told.replace(next);
         drop(partitions);
         let ended = self.ended.clone();
         // A task of its own, as librdkafka has its thread: reports come though nobody asks for them.
-        let reporting = tokio::spawn(async move {
+        tokio::spawn(async move {
             let reporting = async {
                 let result = reported_as(outcome, stored).await;
                 tokio::time::sleep(delay).await;
@@ -235,10 +243,10 @@ impl Producer for FaultyProducer {
                 result = reporting => result,
                 () = ended.cancelled() => Err(Fault::Unconfirmed("the session ended".to_owned())),
             };
-            let _ = report.send(());
-            result
+            report.tell(result);
+            let _ = told.send(());
         });
-        Ok(async move { reporting.await.unwrap_or_else(|error| Err(Fault::Unconfirmed(error.to_string()))) }.boxed())
+        Ok(())
     }
 }
 
@@ -248,6 +256,7 @@ async fn reported_as(outcome: Outcome, stored: Option<Appending>) -> Result<Opti
     let result = stored.await;
     match outcome {
         Outcome::ConfirmedWithoutOffset => result.map(|_| None),
+        Outcome::ConfirmedElsewhere => result.map(|_| Some(0)),
         Outcome::StoredUnconfirmed => result.and(Err(unconfirmed())),
         Outcome::Silent => std::future::pending().await,
         _ => result,
@@ -312,6 +321,10 @@ impl Tail for FaultyTail {
     async fn next(&mut self, records_max: usize, wait_max: Duration) -> Result<Vec<StoredRecord>, Fault> {
         self.chance.readable()?;
         self.inner.next(records_max, wait_max).await
+    }
+
+    fn skip_to(&mut self, offset: Offset) {
+        self.inner.skip_to(offset);
     }
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use domain::wire::{Claim, Record};
-use futures_util::{FutureExt, StreamExt};
-use infra::log::Fault as LogFault;
+use infra::log::{Fault as LogFault, Reports};
 use infra::random;
 use tokio::time::Instant;
 
 use super::{PartitionOwner, Role};
 use crate::bus::Fault;
 
+/// Under which number a claim's report comes: it takes no sequence, and sequences begin at 1.
+pub(super) const CLAIM: u64 = 0;
 /// The first back-off after a lost or superseded claim; it doubles with each, and is drawn at random below that.
 const CLAIM_BACKOFF: Duration = Duration::from_millis(250);
 /// Who owned for so long was no party to a quarrel: the back-off starts anew.
@@ -23,13 +24,15 @@ impl PartitionOwner {
         self.claim_at = None;
         self.session = self.slot.session();
         // What earlier sessions still report says nothing of this claim; the fold settles it.
-        self.appending.clear();
+        self.reports = Reports::new();
+        self.unreported.clear();
+        self.behind = false;
         let claim_id = random::uuid_v4();
         let epoch = self.ownership.begin_claim(claim_id);
         let claim = Claim { claim_id, node: self.environment.node.clone(), url: self.environment.url.clone() };
         let record = Record::of_claim(self.partition, epoch, &claim, self.environment.clock.now());
-        match self.session.producer().append(self.to(), record) {
-            Ok(appending) => self.appending.push(appending),
+        match self.session.producer().send(self.to(), record, self.reports.report(CLAIM)) {
+            Ok(()) => self.appended(CLAIM),
             Err(LogFault::QueueFull) => {
                 // Nothing was sent, and the session is sound: others are using it.
                 self.ownership.abandon_claim();
@@ -64,21 +67,6 @@ impl PartitionOwner {
     pub(super) fn session_ended(&mut self) {
         self.ownership.abandon_claim();
         self.epoch_ended();
-    }
-
-    /// Takes every report that is there: a group commit confirms hundreds at once, and each turn of the loop costs more than this.
-    pub(super) fn all_appended(&mut self, first: Result<Option<u64>, LogFault>) {
-        self.appended(first);
-        while let Some(Some(appended)) = self.appending.next().now_or_never() {
-            self.appended(appended);
-        }
-    }
-
-    fn appended(&mut self, appended: Result<Option<u64>, LogFault>) {
-        // A success proves durability, not effect: only the fold acknowledges.
-        if let Err(error) = appended {
-            self.append_failed(&error);
-        }
     }
 
     pub(super) fn append_failed(&mut self, error: &LogFault) {

@@ -4,19 +4,13 @@ use domain::acceptance::Mark;
 use domain::envelope::Envelope;
 use domain::wire::{Entry, Record};
 use infra::log::{Fault as LogFault, StoredRecord};
-use infra::state_store::Position;
 use tokio::time::Instant;
 
-use super::super::answer::Answer;
 use super::super::decision::message_number;
 use super::super::dedupe::{self, CommandKey, Executed};
 use super::super::ownership::Observation;
-use super::super::rows;
 use super::{Broken, PartitionOwner, Role};
 use crate::bus::Fault;
-
-/// How often outcomes whose window is over are forgotten.
-const FORGET_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
 
 impl PartitionOwner {
     pub(super) fn fold(&mut self, records: Result<Vec<StoredRecord>, LogFault>) -> Result<(), Broken> {
@@ -31,7 +25,8 @@ impl PartitionOwner {
         for stored in &records {
             self.fold_record(stored)?;
         }
-        self.commit()?;
+        self.behind &= !self.pending.is_empty();
+        self.folded()?;
         self.claim_when_caught_up(quiet);
         Ok(())
     }
@@ -47,7 +42,7 @@ impl PartitionOwner {
         self.next_offset = stored.offset + 1;
         match observation {
             Observation::Effective(sequence) => match self.pending.confirmed(sequence) {
-                Some(rows) => self.changed.extend(rows),
+                Some(changes) => self.changes(changes),
                 None => self.fold_foreign(record)?,
             },
             Observation::Forged => {
@@ -84,7 +79,11 @@ impl PartitionOwner {
     /// An effective record that this run did not write: history, or another owner's.
     pub(super) fn fold_foreign(&mut self, record: &Record) -> Result<(), Broken> {
         match record.decode(self.partition.topic) {
-            Ok(Entry::Event(envelope)) => self.evolve(&envelope),
+            Ok(Entry::Event(envelope)) if record.header("ce_type") == Some(envelope.event.type_name()) => {
+                self.evolve(&envelope, &record.value)
+            }
+            // Of an older form: the store has only current ones.
+            Ok(Entry::Event(envelope)) => self.evolve(&envelope, &envelope.event.to_json()),
             Ok(Entry::Barrier | Entry::Claim { .. }) => Ok(()),
             Err(error) => {
                 self.mark_unreadable(&String::from_utf8_lossy(&record.key), &error.to_string());
@@ -93,7 +92,7 @@ impl PartitionOwner {
         }
     }
 
-    pub(super) fn evolve(&mut self, envelope: &Envelope) -> Result<(), Broken> {
+    fn evolve(&mut self, envelope: &Envelope, body: &[u8]) -> Result<(), Broken> {
         let Envelope { stream, metadata, event } = envelope;
         let before = self.streams.state(stream, metadata.sequence)?.version();
         if metadata.stream_version != before + 1 {
@@ -101,12 +100,12 @@ impl PartitionOwner {
             self.mark_unreadable(&stream.key(), &why);
             return Ok(());
         }
-        let changed = self.streams.apply(stream, event, metadata.stream_version, metadata.sequence)?;
+        let changed = self.streams.apply(stream, event, body, metadata.stream_version, metadata.sequence)?;
         self.changed.extend(changed);
         // A replay of old history need not remember what no repeat can ask for any more.
         if dedupe::within(metadata.time, self.environment.limits.idempotency_window, self.environment.clock.now()) {
             let executed = Executed::of(metadata, message_number(event));
-            self.changed.extend(CommandKey::new(&metadata.actor, metadata.command_id).rows(&executed));
+            self.table.remember(CommandKey::new(&metadata.actor, metadata.command_id), executed);
         }
         Ok(())
     }
@@ -115,28 +114,13 @@ impl PartitionOwner {
     pub(super) fn mark_unreadable(&mut self, stream: &str, why: &str) {
         tracing::error!(partition = %self.partition, stream, why, "a stream holds an event that cannot be read; its commands are refused");
         metrics::counter!("sarangbang_streams_unreadable_total").increment(1);
-        self.changed.extend([rows::of_unreadable(stream, why)]);
-    }
-
-    /// Brings the store to the current position, then gives the answers that are due.
-    pub(super) fn commit(&mut self) -> Result<(), Broken> {
-        let position = Position { next_offset: self.next_offset, cursor: self.ownership.cursor() };
-        if !self.changed.is_empty() || self.forget_at <= Instant::now() {
-            if self.forget_at <= Instant::now() {
-                self.forget_at = Instant::now() + FORGET_EVERY;
-                let now = self.environment.clock.now();
-                self.changed.extend(dedupe::forgotten(&self.store, self.environment.limits.idempotency_window, now)?);
-            }
-            self.store.commit(self.changed.drain(), position)?;
-        }
-        // Without rows the store's position may lag behind; the records in between change nothing when they are folded again.
-        self.streams.cool_down(position.cursor.sequence);
-        self.pending.take_due().into_iter().for_each(Answer::give);
-        Ok(())
+        let row = self.streams.mark_unreadable(stream, why);
+        self.changed.extend([row]);
     }
 
     /// A claim was folded: what was in flight is effective by now, or never will be.
     pub(super) fn settle(&mut self) -> Result<(), Broken> {
+        self.folded()?;
         self.commit()?;
         self.streams.forget_decided();
         self.pending.settle().into_iter().for_each(|answer| answer.fail(Fault::NoOwner(self.partition)));

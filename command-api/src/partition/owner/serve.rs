@@ -11,8 +11,7 @@ use super::super::answer::Answer;
 use super::super::decision::{self, Moment, Verdict, message_number};
 use super::super::dedupe::{CommandKey, Executed};
 use super::super::pending::InFlight;
-use super::super::rows;
-use super::{Broken, PartitionOwner};
+use super::{Broken, Changes, PartitionOwner};
 use crate::bus::{Fault, Outcome};
 
 /// At most so many requests are taken before a barrier is considered and the log is read again.
@@ -34,7 +33,7 @@ impl PartitionOwner {
             self.append_barrier();
         }
         if self.pending.is_empty() {
-            self.streams.cool_down(self.ownership.cursor().sequence);
+            self.cool_down();
         }
         Ok(())
     }
@@ -50,7 +49,7 @@ impl PartitionOwner {
                 self.time = self.time.max(self.environment.clock.now());
                 let window = self.environment.limits.idempotency_window;
                 let moment = Moment { partition: self.partition, epoch, next, now: self.time, window };
-                let verdict = decision::decide(&command, &moment, &mut self.streams, &self.pending, &self.store)?;
+                let verdict = decision::decide(&command, &moment, &mut self.streams, &self.pending, &self.table)?;
                 match verdict {
                     Verdict::Append(envelope) => self.append_event(&envelope, reply)?,
                     Verdict::Repeat(executed) => {
@@ -68,7 +67,7 @@ impl PartitionOwner {
             Request::ActiveUsers { users, reply } => {
                 let mut active = Vec::new();
                 for user in users {
-                    if rows::is_unreadable(&self.store, &StreamId::User(user.clone()))? {
+                    if self.streams.is_unreadable(&StreamId::User(user.clone())) {
                         continue;
                     }
                     let state = self.streams.state(&StreamId::User(user.clone()), next.saturating_sub(1))?;
@@ -98,8 +97,11 @@ impl PartitionOwner {
             drop(reply.send(Err(Fault::TooLarge { bytes, bytes_max })));
             return Ok(());
         }
-        match self.session.producer().append(self.to(), record) {
-            Ok(appending) => self.appending.push(appending),
+        let Envelope { stream, metadata, event } = envelope;
+        let body = record.value.clone();
+        let report = self.reports.report(metadata.sequence);
+        match self.session.producer().send(self.to(), record, report) {
+            Ok(()) => self.appended(metadata.sequence),
             // Nothing was sent: the sequence is still to be drawn.
             Err(LogFault::QueueFull) => {
                 drop(reply.send(Err(Fault::Busy)));
@@ -117,13 +119,11 @@ impl PartitionOwner {
             }
         }
         self.ownership.drawn();
-        let Envelope { stream, metadata, event } = envelope;
-        let mut changed = self.streams.apply(stream, event, metadata.stream_version, metadata.sequence)?;
-        let executed = Executed::of(metadata, message_number(event));
-        let key = CommandKey::new(&metadata.actor, metadata.command_id);
-        changed.extend(key.rows(&executed));
-        let answers = vec![Answer::new(reply, Ok(self.outcome(executed, true)))];
-        self.pending.push(InFlight { sequence: metadata.sequence, rows: changed, command: Some((key, executed)), answers });
+        let rows = self.streams.apply(stream, event, &body, metadata.stream_version, metadata.sequence)?;
+        let command = (CommandKey::new(&metadata.actor, metadata.command_id), Executed::of(metadata, message_number(event)));
+        let answers = vec![Answer::new(reply, Ok(self.outcome(command.1, true)))];
+        let rows = Changes { rows, executed: Some(command.clone()) };
+        self.pending.push(InFlight { sequence: metadata.sequence, rows, command: Some(command), answers });
         Ok(())
     }
 
@@ -133,11 +133,11 @@ impl PartitionOwner {
             return self.fail_unwitnessed(&Fault::NoOwner(self.partition));
         };
         let record = Record::of_barrier(self.partition, epoch, sequence, self.environment.clock.now());
-        match self.session.producer().append(self.to(), record) {
-            Ok(appending) => {
-                self.appending.push(appending);
+        match self.session.producer().send(self.to(), record, self.reports.report(sequence)) {
+            Ok(()) => {
+                self.appended(sequence);
                 self.ownership.drawn();
-                self.pending.push(InFlight { sequence, rows: Vec::new(), command: None, answers: Vec::new() });
+                self.pending.push(InFlight { sequence, rows: Changes::default(), command: None, answers: Vec::new() });
             }
             Err(LogFault::QueueFull) => self.fail_unwitnessed(&Fault::Busy),
             Err(error) => {

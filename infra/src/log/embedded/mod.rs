@@ -22,13 +22,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::ids::{EventTopic, PartitionId};
 use domain::wire::Record;
+use futures_util::FutureExt;
 use tokio::sync::watch;
 
 use self::folder::Folder;
 use self::hold::{Hold, Released};
 use self::tail::EmbeddedTail;
 use self::writer::{Failed, Queue};
-use super::{Appending, Assignment, Fault, Log, Offset, Producer, RECORD_BYTES_MAX, Tail, Topic, TopicPartition};
+use super::{Appending, Assignment, Fault, Log, Offset, Producer, RECORD_BYTES_MAX, Report, Tail, Topic, TopicPartition};
 use crate::clock::{Clock, SystemClock};
 
 /// How many partitions an event topic has on a single machine, unless set otherwise: one for each of two cores.
@@ -142,9 +143,20 @@ impl Log for EmbeddedLog {
 struct EmbeddedProducer(Arc<Core>);
 
 impl Producer for EmbeddedProducer {
+    fn send(&self, to: TopicPartition, record: Record, report: Report) -> Result<(), Fault> {
+        match self.0.queue.as_ref() {
+            Some(queue) => queue.send(to, record, report),
+            None => {
+                report.dismiss();
+                Err(Fault::Unavailable("the log was closed".to_owned()))
+            }
+        }
+    }
+
     fn append(&self, to: TopicPartition, record: Record) -> Result<Appending, Fault> {
-        let closed = || Fault::Unavailable("the log was closed".to_owned());
-        self.0.queue.as_ref().ok_or_else(closed)?.append(to, record)
+        let (report, reported) = Report::once();
+        self.send(to, record, report)?;
+        Ok(writer::bounded(reported).boxed())
     }
 }
 

@@ -102,6 +102,10 @@ impl Tail for EmbeddedTail {
         let count = self.ready.len().min(records_max);
         Ok(self.ready.drain(..count).collect())
     }
+
+    fn skip_to(&mut self, offset: Offset) {
+        self.position = self.position.max(offset);
+    }
 }
 
 struct Batch {

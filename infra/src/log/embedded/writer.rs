@@ -13,15 +13,14 @@ use std::time::{Duration, Instant};
 
 use domain::wire::Record;
 use fjall::PersistMode;
-use futures_util::FutureExt;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::codec;
 use super::folder::Folder;
 use super::hold::Hold;
 use super::retention::Retention;
 use crate::clock::Clock;
-use crate::log::{Appending, Fault, Offset, RECORD_BYTES_MAX, TopicPartition};
+use crate::log::{Fault, Offset, RECORD_BYTES_MAX, Report, Reported, TopicPartition};
 
 /// The most records that wait for the writer.
 const QUEUE_RECORDS_MAX: usize = 16_384;
@@ -35,14 +34,12 @@ const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// full disk may make that for ever.
 const CONFIRM_WAIT_MAX: Duration = Duration::from_secs(20);
 
-type Confirm = oneshot::Sender<Result<Offset, Fault>>;
-
 /// An append on its way.
 struct Waiting {
     to: TopicPartition,
     record: Record,
     bytes: usize,
-    confirm: Confirm,
+    report: Report,
 }
 
 /// The way to the writer.
@@ -53,33 +50,32 @@ pub struct Queue {
 
 impl Queue {
     /// Hands a record to the writer without waiting.
-    pub fn append(&self, to: TopicPartition, record: Record) -> Result<Appending, Fault> {
+    pub fn send(&self, to: TopicPartition, record: Record, report: Report) -> Result<(), Fault> {
         let bytes = record.size_bytes();
         if bytes > RECORD_BYTES_MAX {
+            report.dismiss();
             return Err(Fault::TooLarge { bytes, bytes_max: RECORD_BYTES_MAX });
         }
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) > QUEUE_BYTES_MAX {
             self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            report.dismiss();
             return Err(Fault::QueueFull);
         }
-        let (confirm, confirmed) = oneshot::channel();
-        if let Err(refused) = self.sender.try_send(Waiting { to, record, bytes, confirm }) {
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(match refused {
-                TrySendError::Full(_) => Fault::QueueFull,
-                TrySendError::Disconnected(_) => Fault::Unavailable("the log's writer has stopped".to_owned()),
-            });
-        }
-        Ok(wait_for(confirmed).boxed())
+        let Err(refused) = self.sender.try_send(Waiting { to, record, bytes, report }) else { return Ok(()) };
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let (waiting, fault) = match refused {
+            TrySendError::Full(waiting) => (waiting, Fault::QueueFull),
+            TrySendError::Disconnected(waiting) => (waiting, Fault::Unavailable("the log's writer has stopped".to_owned())),
+        };
+        waiting.report.dismiss();
+        Err(fault)
     }
 }
 
-async fn wait_for(confirmed: oneshot::Receiver<Result<Offset, Fault>>) -> Result<Option<Offset>, Fault> {
-    match tokio::time::timeout(CONFIRM_WAIT_MAX, confirmed).await {
-        Ok(Ok(outcome)) => outcome.map(Some),
-        Ok(Err(_)) => Err(Fault::Unconfirmed("the log's writer stopped".to_owned())),
-        Err(_) => Err(Fault::Unconfirmed(format!("no answer within {} s", CONFIRM_WAIT_MAX.as_secs()))),
-    }
+/// `reported`, but no longer than an append may take.
+pub async fn bounded(reported: impl Future<Output = Reported>) -> Reported {
+    let late = |_| Err(Fault::Unconfirmed(format!("no answer within {} s", CONFIRM_WAIT_MAX.as_secs())));
+    tokio::time::timeout(CONFIRM_WAIT_MAX, reported).await.unwrap_or_else(late)
 }
 
 /// Why the writer writes no more, once it does not.
@@ -138,47 +134,46 @@ impl Writer {
 
     fn write(&mut self, waiting: Vec<Waiting>) {
         let started = Instant::now();
-        let (records, confirms) = self.number(waiting);
+        let (records, reports) = self.number(waiting);
         let ends = ends_after(&records);
         if let Err(error) = self.commit(records) {
-            tracing::error!(%error, records = confirms.len(), "the log cannot be written; nothing is confirmed until a restart");
+            tracing::error!(%error, records = reports.len(), "the log cannot be written; nothing is confirmed until a restart");
             self.failed.send_replace(Some(error.to_string()));
-            for (_, confirm) in confirms {
-                // Whoever waited may have gone; then nobody has to be told.
-                let _ = confirm.send(Err(Fault::Unconfirmed(error.to_string())));
+            for (_, report) in reports {
+                report.tell(Err(Fault::Unconfirmed(error.to_string())));
             }
             return;
         }
         metrics::histogram!("sarangbang_log_commit_seconds").record(started.elapsed());
-        metrics::counter!("sarangbang_log_records_appended_total").increment(confirms.len() as u64);
+        metrics::counter!("sarangbang_log_records_appended_total").increment(reports.len() as u64);
         for (of, end) in ends {
             if let Some(sender) = self.folder.ends.get(&of) {
                 sender.send_replace(end);
             }
         }
-        for (offset, confirm) in confirms {
-            let _ = confirm.send(Ok(offset));
+        for (offset, report) in reports {
+            report.tell(Ok(Some(offset)));
         }
     }
 
     /// Gives each record its offset; one for a partition that does not exist is refused.
-    fn number(&self, waiting: Vec<Waiting>) -> (Vec<Numbered>, Vec<(Offset, Confirm)>) {
+    fn number(&self, waiting: Vec<Waiting>) -> (Vec<Numbered>, Vec<(Offset, Report)>) {
         let mut next: HashMap<TopicPartition, Offset> = HashMap::new();
         let mut records = Vec::with_capacity(waiting.len());
-        let mut confirms = Vec::with_capacity(waiting.len());
-        for Waiting { to, record, confirm, .. } in waiting {
+        let mut reports = Vec::with_capacity(waiting.len());
+        for Waiting { to, record, report, .. } in waiting {
             let end = match self.folder.end(to) {
                 Ok(end) => next.entry(to).or_insert_with(|| *end.borrow()),
                 Err(fault) => {
-                    let _ = confirm.send(Err(fault));
+                    report.tell(Err(fault));
                     continue;
                 }
             };
             records.push(Numbered { of: to, offset: *end, record });
-            confirms.push((*end, confirm));
+            reports.push((*end, report));
             *end += 1;
         }
-        (records, confirms)
+        (records, reports)
     }
 
     /// Writes and syncs. fjall makes a batch visible to readers only after its sync, and none of it after a failure.
@@ -208,6 +203,6 @@ fn ends_after(records: &[Numbered]) -> BTreeMap<TopicPartition, Offset> {
 
 fn refuse(batch: Vec<Waiting>, fault: &Fault) {
     for waiting in batch {
-        let _ = waiting.confirm.send(Err(fault.clone()));
+        waiting.report.tell(Err(fault.clone()));
     }
 }

@@ -34,6 +34,8 @@ const WATERMARKS_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOOK_AGAIN_FOR_LEADER: Duration = Duration::from_millis(100);
 /// The bytes after which [`Tail::next`] takes no more records.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// A tail that skips more than this starts anew behind it: what librdkafka has fetched meanwhile, and would still fetch, is not wanted.
+const SKIPPED_IN_PLACE_MAX: Offset = 1_000;
 /// How often a waiting tail looks into its queue without having been woken. It never should need to: a look costs nothing, and a
 /// wake-up that is lost for a reason nobody thought of would cost everything.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -229,10 +231,10 @@ impl KafkaTail {
             match reading.queue.poll(Duration::ZERO) {
                 None => break,
                 Some(Ok(message)) => {
-                    let stored = stored(&message);
-                    if stored.offset < self.position {
+                    if Offset::try_from(message.offset()).is_ok_and(|offset| offset < self.position) {
                         continue;
                     }
+                    let stored = stored(&message);
                     hole = is_dense(self.of.topic) && stored.offset > self.position && self.hole_at != Some(self.position);
                     if hole {
                         break;
@@ -283,6 +285,13 @@ impl Tail for KafkaTail {
             // A wake-up that came since the queue was found empty is kept by the Notify: none is missed.
             let _ = tokio::time::timeout(rest.min(LOOK_AGAIN), reading.woken.notified()).await;
         }
+    }
+
+    fn skip_to(&mut self, offset: Offset) {
+        if offset > self.position.saturating_add(SKIPPED_IN_PLACE_MAX) {
+            self.reading = None;
+        }
+        self.position = self.position.max(offset);
     }
 }
 
