@@ -126,16 +126,24 @@ impl crate::protocol::Node for Node {
         self.fold_record(record, asks);
     }
 
-    /// Rule 5: the fold advances without reading when the report's offset is exactly its next one; the record passes the
-    /// acceptance rule all the same.
+    /// `PartitionOwner::stored_at`.
     fn reported(&mut self, sent: Sent, offset: Option<u8>, asks: &[Ask; COMMANDS]) -> bool {
         let Some(record) = self.pending.in_flight().map(|record| record.rows.record).find(|record| record.sent == sent) else {
             return false;
         };
-        if offset != Some(self.memory.read) {
+        let (sequence, next_offset) = (u64::from(record.sequence), u64::from(self.memory.read));
+        if self.pending.first() != Some(sequence) {
             return false;
         }
-        self.fold_record(&record, asks);
+        let Some(mark) = self.ownership.reported(sequence, offset.map(u64::from), next_offset) else { return false };
+        self.memory.read += 1;
+        match self.ownership.observe(mark, None) {
+            Observation::Effective(sequence) => match self.pending.confirmed(sequence) {
+                Some(own) => self.evolve(&own.record, asks),
+                None => self.epoch_ended(),
+            },
+            _ => self.epoch_ended(),
+        }
         true
     }
 

@@ -15,6 +15,8 @@ pub enum Step {
     Report(u8, u8),
     /// The same, without an offset: the report of a repeated or an implied success.
     ReportWithoutOffset(u8, u8),
+    /// The same, with an offset that was counted on from a missing one, as librdkafka does within a batch: −1, 0, 1, …
+    ReportCounted(u8, u8, u8),
     /// A node gets a report of failure, or loses patience.
     Fail(u8),
     /// A node dies and starts again from its local store.

@@ -115,6 +115,10 @@ impl Words {
                 let record = self.in_flight(before, who, index);
                 format!("{} gets a report of success without offset for {record}{}", name(who), became(who, before, after))
             }
+            Step::ReportCounted(who, index, counted) => {
+                let record = self.in_flight(before, who, index);
+                format!("{} gets a report of {record} at offset {counted}, counted{}", name(who), became(who, before, after))
+            }
             Step::Fail(who) => format!("{} gets no report in time{}", name(who), became(who, before, after)),
             Step::Crash(who) => format!("{} dies and starts again from its store", name(who)),
             Step::CrashAndForget(who) => format!("{} dies and starts again without its store", name(who)),

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use foldhash::quality::FixedState;
 
 use crate::protocol::{Asked, Node, Standing};
-use crate::record::{Answer, COMMANDS, Kind, PROBE, Record, Sent};
+use crate::record::{Answer, COMMANDS, PROBE, Record, Sent};
 use crate::scenario::{Budget, Network, Replicas, Scenario};
 use crate::shared::{Shared, fingerprint};
 use crate::step::Step;
@@ -87,8 +87,9 @@ impl<N: Node> World<N> {
             steps.extend([Step::Read(place), Step::Claim(place), Step::Barrier(place), Step::Fail(place), Step::Crash(place)]);
             steps.push(Step::CrashAndForget(place));
             steps.extend((0..scenario.commands).map(|command| Step::Ask(place, command)));
-            for (_, index) in node.in_flight().zip(0..) {
+            for (sent, index) in node.in_flight().zip(0..) {
                 steps.extend([Step::Report(place, index), Step::ReportWithoutOffset(place, index)]);
+                steps.extend((0..sent.place).map(|counted| Step::ReportCounted(place, index, counted)));
             }
         }
         steps.extend((0..small(self.network.len())).map(Step::Arrive));
@@ -110,8 +111,18 @@ impl<N: Node> World<N> {
             Step::Ask(node, command) => world.ask(node, command, scenario, given)?,
             Step::Barrier(node) => world.barrier(node, scenario)?,
             Step::Read(node) => world.read(node, scenario, given)?,
-            Step::Report(node, index) => world.report(node, index, true, scenario, given)?,
-            Step::ReportWithoutOffset(node, index) => world.report(node, index, false, scenario, given)?,
+            Step::Report(node, index) => {
+                let offset = Some(world.stored_at(node, index, scenario)?);
+                world.report(node, index, offset, scenario, given)?;
+            }
+            Step::ReportWithoutOffset(node, index) => {
+                world.implied(node, index, scenario)?;
+                world.report(node, index, None, scenario, given)?;
+            }
+            Step::ReportCounted(node, index, counted) => {
+                world.implied(node, index, scenario)?;
+                world.report(node, index, Some(counted), scenario, given)?;
+            }
             Step::Fail(node) => world.fail(node)?,
             Step::Crash(node) => {
                 world.budget.crashes = world.budget.crashes.checked_sub(1)?;
@@ -237,17 +248,29 @@ impl<N: Node> World<N> {
         self.give(node, scenario, given)
     }
 
-    fn report(&mut self, node: u8, index: u8, with_offset: bool, scenario: &Scenario, given: &mut Vec<Answer>) -> Option<()> {
-        let sent = self.peek(node)?.in_flight().nth(usize::from(index))?;
-        let mut stored = self.log.iter().take(usize::from(self.reported(scenario)));
-        let offset = if with_offset {
-            Some(small(stored.position(|stored| stored.record.sent == sent)?))
-        } else {
-            // Also what came before a stored one of its session is reported as stored, by implication.
-            let implies = |later: Sent| later.session == sent.session && later.place >= sent.place;
-            stored.find(|stored| implies(stored.record.sent) && !matches!(stored.record.kind, Kind::Claim { .. }))?;
-            None
-        };
+    fn sent(&self, node: u8, index: u8) -> Option<Sent> {
+        self.peek(node)?.in_flight().nth(usize::from(index))
+    }
+
+    /// The records that can be reported.
+    fn settled(&self, scenario: &Scenario) -> impl Iterator<Item = &Record> {
+        self.log.iter().take(usize::from(self.reported(scenario))).map(|stored| &stored.record)
+    }
+
+    fn stored_at(&self, node: u8, index: u8, scenario: &Scenario) -> Option<u8> {
+        let sent = self.sent(node, index)?;
+        self.settled(scenario).position(|record| record.sent == sent).map(small)
+    }
+
+    /// What came before a stored record of its session is reported as stored too, by implication.
+    fn implied(&self, node: u8, index: u8, scenario: &Scenario) -> Option<()> {
+        let sent = self.sent(node, index)?;
+        let implies = |later: Sent| later.session == sent.session && later.place >= sent.place;
+        self.settled(scenario).any(|record| implies(record.sent)).then_some(())
+    }
+
+    fn report(&mut self, node: u8, index: u8, offset: Option<u8>, scenario: &Scenario, given: &mut Vec<Answer>) -> Option<()> {
+        let sent = self.sent(node, index)?;
         let heeded = self.node(node, |node| node.reported(sent, offset, &scenario.asks))?;
         heeded.then(|| self.give(node, scenario, given))?
     }
