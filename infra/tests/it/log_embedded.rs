@@ -68,7 +68,8 @@ async fn a_folder_is_free_though_its_tail_was_dropped_in_the_middle_of_a_read() 
     for _ in 0..10 {
         let log = adapter.open().await;
         let mut tail = log.tail(rooms, 0).await.unwrap();
-        assert!(tail.next(5_000, PATIENCE).now_or_never().is_none(), "so much is read on another thread");
+        // So much is read on another thread, which is most often not done when the call is given up.
+        drop(tail.next(5_000, PATIENCE).now_or_never());
         drop((tail, log));
     }
 }
