@@ -3,6 +3,8 @@
 //! A record is judged by its [`Mark`] first ([`Record::mark`] reads three headers and no body); only what is effective is
 //! decoded ([`Record::decode`]). What is effective but cannot be decoded is *parked* by readers, and makes the owner refuse its
 //! stream: it is a fault of ours, and must neither block a partition nor vanish.
+//!
+//! Long because one form is written and read here, with the table of its types: what is changed on one side is seen on the other.
 
 use std::borrow::Cow;
 use std::fmt::Display;

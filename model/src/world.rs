@@ -1,4 +1,6 @@
 //! The whole: a log, a network, nodes, clients; and every step that may happen next.
+//!
+//! Long because it is one state and its steps, each only a few lines.
 
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
