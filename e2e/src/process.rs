@@ -4,9 +4,10 @@ use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::process::{Child, Command};
 
 use crate::patience::{LATE, until};
@@ -45,7 +46,7 @@ impl Node {
     pub fn new(role: &str, name: &str, folder: &Path, settings: &[(&str, String)]) -> Result<Self> {
         let own = folder.join(name);
         std::fs::create_dir_all(&own).with_context(|| format!("cannot make {}", own.display()))?;
-        let (public, internal) = free_ports()?;
+        let (public, internal) = (free_port()?, free_port()?);
         let mut all = vec![
             ("node.name".to_owned(), name.to_owned()),
             ("node.data_folder".to_owned(), own.display().to_string()),
@@ -297,8 +298,20 @@ pub fn built(name: &str) -> Result<PathBuf> {
     folders.find(|file| file.is_file()).with_context(|| format!("{name} is not built: cargo build -p server -p xtask"))
 }
 
-/// Two free ports. Another process may take one before it is used; then the start says so.
-fn free_ports() -> Result<(u16, u16)> {
-    let (one, other) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
-    Ok((one.local_addr()?.port(), other.local_addr()?.port()))
+/// A free port, never the same twice in this process. Not one that the kernel gives to outgoing connections: on a busy machine
+/// somebody else would have it before the node listens there.
+fn free_port() -> Result<u16> {
+    const FIRST: u16 = 10_000;
+    const PORTS: u16 = 20_000;
+    static DRAWN: AtomicU16 = AtomicU16::new(0);
+    // Each process of tests begins elsewhere, so that two of them seldom meet.
+    let begin = std::process::id().wrapping_mul(97) % u32::from(PORTS);
+    for _ in 0..PORTS {
+        let place = (begin + u32::from(DRAWN.fetch_add(1, Ordering::Relaxed))) % u32::from(PORTS);
+        let port = FIRST + u16::try_from(place)?;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free")
 }
