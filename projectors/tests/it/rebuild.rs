@@ -132,11 +132,12 @@ async fn writes_and_queries_go_on_and_one_can_switch_back() {
             number
         }
     });
+    let (showing, mut shown) = tokio::sync::watch::channel(ONE);
     let reading = tokio::spawn({
         let (generations, stop) = (Arc::clone(&generations), stop.clone());
         async move {
             let current = Current::follow(generations, LEASE, &stop).await.unwrap();
-            let (mut answers, mut seen) = (0_u64, std::collections::BTreeSet::new());
+            let mut answers = 0_u64;
             while !stop.is_cancelled() {
                 let opened = current.get().unwrap();
                 let page = opened.timeline.messages(room_id(1), Direction::After(0), 10_000, &id("mia")).await.unwrap();
@@ -145,20 +146,22 @@ async fn writes_and_queries_go_on_and_one_can_switch_back() {
                 if opened.generation == TWO {
                     assert!(numbers.len() as u64 >= BEFORE, "the new one was shown half built");
                 }
-                seen.insert(opened.generation);
+                showing.send_replace(opened.generation);
                 answers += 1;
             }
-            (answers, seen)
+            answers
         }
     });
     operations.rebuild(TIMELINE, true, "test").await.unwrap();
     let refused = operations.rebuild(TIMELINE, true, "test").await;
-    assert!(matches!(refused, Err(Error::Refused(Refusal::UnderWay(TWO)))), "{refused:?}");
+    // Where it is done already, the old one stands in the way.
+    assert!(matches!(refused, Err(Error::Refused(Refusal::UnderWay(TWO) | Refusal::OldKept(ONE)))), "{refused:?}");
     let control = until(&generations, |control| control.live == TWO).await;
     let verified = control.verified.unwrap();
     assert!(verified.same() && verified.tables.iter().any(|table| table.rows_new >= BEFORE), "{verified:?}");
     assert_eq!(control.old, Some(ONE));
     // Until readers have changed over, and further.
+    tokio::time::timeout(PATIENCE, shown.wait_for(|generation| *generation == TWO)).await.unwrap().unwrap();
     let ends = stage.log.end(ROOMS).await.unwrap() + 200;
     let further =
         running.status.wait_for(|now| now.get(&ROOMS).and_then(|at| at.checkpoint).is_some_and(|at| at.next_offset > ends));
@@ -167,8 +170,8 @@ async fn writes_and_queries_go_on_and_one_can_switch_back() {
     operations.switch_back(TIMELINE, "test").await.unwrap();
     until(&generations, |control| control.live == ONE && control.old == Some(TWO)).await;
     stop.cancel();
-    let (written, (answers, seen)) = (writing.await.unwrap(), reading.await.unwrap());
-    assert!(written > BEFORE + 200 && answers > 0 && seen.contains(&TWO), "{written} {answers} {seen:?}");
+    let (written, answers) = (writing.await.unwrap(), reading.await.unwrap());
+    assert!(written > BEFORE + 200 && answers > 1, "{written} {answers}");
     running.catch_up(&*stage.log).await;
     let status = operations.projection(TIMELINE).await.unwrap();
     assert_eq!((status.live.generation, status.live.records_left), (ONE, 0));
