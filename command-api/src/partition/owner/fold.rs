@@ -22,7 +22,9 @@ impl PartitionOwner {
             }
         };
         let quiet = records.is_empty();
-        for stored in &records {
+        // What was folded by a report is not folded again, whatever a tail had under way.
+        let unfolded = self.next_offset;
+        for stored in records.iter().filter(|stored| stored.offset >= unfolded) {
             self.fold_record(stored)?;
         }
         self.behind &= !self.pending.is_empty();

@@ -104,7 +104,12 @@ impl Tail for EmbeddedTail {
     }
 
     fn skip_to(&mut self, offset: Offset) {
-        self.position = self.position.max(offset);
+        self.ready.retain(|stored| stored.offset >= offset);
+        if offset > self.position {
+            // A read under way is of what is skipped. It goes on without anybody, and holds the folder until it ends.
+            self.reading = None;
+            self.position = offset;
+        }
     }
 }
 
