@@ -31,6 +31,17 @@ pub struct Made {
     pub read_token: Option<String>,
 }
 
+impl Made {
+    fn sequence(&self) -> u64 {
+        self.read_token.as_deref().map_or(0, sequence)
+    }
+}
+
+/// The place in its partition that a read token names.
+fn sequence(token: &str) -> u64 {
+    token.rsplit_once('.').and_then(|(_, sequence)| sequence.parse().ok()).unwrap_or(0)
+}
+
 /// The one who sends them.
 #[derive(Clone)]
 pub struct Loader {
@@ -62,9 +73,11 @@ impl Loader {
         self.run(&self.public, wishes.collect()).try_collect().await
     }
 
-    /// Sends commands, and returns what became of the last of them.
+    /// Sends commands to one room, and returns what the log has last of them: many are under way at once, so it need not be the
+    /// last that was sent.
     pub async fn stream(&self, wishes: impl Iterator<Item = Wish>) -> Result<Option<Made>> {
-        self.run(&self.public, wishes.collect()).try_fold(None, async |_, made| Ok(Some(made))).await
+        let later = async |last: Option<Made>, made: Made| Ok(last.into_iter().chain([made]).max_by_key(Made::sequence));
+        self.run(&self.public, wishes.collect()).try_fold(None, later).await
     }
 
     fn run(&self, to: &str, wishes: Vec<Wish>) -> impl stream::Stream<Item = Result<Made>> + use<> {
@@ -96,9 +109,7 @@ impl Loader {
     pub async fn caught_up(&self, reader: &Person, made: &[Made]) -> Result<()> {
         // A partition's last token is its highest.
         let mut tokens: Vec<&str> = made.iter().filter_map(|made| made.read_token.as_deref()).collect();
-        tokens.sort_by_key(|token| {
-            token.split_once('.').map(|(partition, sequence)| (partition, sequence.parse::<u64>().unwrap_or(0)))
-        });
+        tokens.sort_by_key(|token| token.split_once('.').map(|(partition, _)| (partition, sequence(token))));
         tokens.dedup_by(|later, earlier| {
             let same = later.split('.').next() == earlier.split('.').next();
             if same {
