@@ -40,6 +40,15 @@ const PROOFS: &[Proof] = &[
                 embedded default, and on Kafka with Postgres.",
     },
     Proof {
+        name: "import-one-broker",
+        package: "e2e",
+        filter: "import::real_data_on_kafka",
+        brokers: 1,
+        of_chatdata: true,
+        claim: "The same on one broker with Postgres, as a small installation has it: every line of the real chat logs was imported \
+                through the commands and read back exactly.",
+    },
+    Proof {
         name: "scale",
         package: "e2e",
         filter: "scale::",
