@@ -5,12 +5,15 @@
 //! checked again ([`http::local`]). The routes, their bodies, the cookie and the token stay as they are when a database of
 //! credentials replaces what is behind them.
 //!
+//! That is [`identity`], which is whole and not yet served: it needs the orchestrator.
+//!
 //! # How to add a route
 //!
 //! 1. Add one file under `http/` with the handler and its `#[utoipa::path]`.
 //! 2. List it in `http/mod.rs`; the router and the OpenAPI document are made from the same list.
 
 pub mod http;
+pub mod identity;
 pub mod people;
 
 use std::net::SocketAddr;

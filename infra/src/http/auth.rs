@@ -43,6 +43,12 @@ where
     }
 }
 
+/// The token that a request brings, as a Bearer token or in the cookie; whether it is good is another question.
+#[must_use]
+pub fn given_token(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers).ok().flatten().or_else(|| cookie(headers))
+}
+
 /// The problem that a refused token is.
 #[must_use]
 pub fn problem_of(error: &VerifyError) -> Problem {

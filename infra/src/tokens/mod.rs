@@ -6,6 +6,8 @@
 mod claims;
 mod files;
 mod keys;
+mod sealing;
+mod service;
 mod signer;
 mod verifier;
 
@@ -18,6 +20,8 @@ pub use jsonwebtoken::jwk::JwkSet;
 
 pub use claims::{AUDIENCE, parse_scope, write_scope};
 pub use keys::{KEYS_MAX, Keys};
+pub use sealing::{Sealed, SealingKey};
+pub use service::{ASKED_TOKEN_DURATION, AskedOfAuthApi, NoServiceToken, ServiceSecret, ServiceTokens, SignedHere};
 pub use signer::{Grant, Issued, KeyFault, SERVICE_TOKEN_DURATION, Signer};
 pub use verifier::{EXPIRY_LEEWAY_MS, REFETCH_INTERVAL_MIN, TOKEN_BYTES_MAX, Verifier, VerifyError};
 

@@ -45,6 +45,20 @@ pub enum KeyFault {
     /// It is not an Ed25519 key.
     #[error("no Ed25519 key in PKCS #8 PEM form: {0}")]
     Key(#[from] jsonwebtoken::errors::Error),
+    /// It is no sealing key.
+    #[error("{path} holds no sealing key: 32 bytes in Base64")]
+    Sealing {
+        /// Which file.
+        path: String,
+    },
+    /// A secret that could be guessed.
+    #[error("the secret in {path} is too short: it needs {characters_min} characters, drawn at random")]
+    ShortSecret {
+        /// Which file.
+        path: String,
+        /// How many it needs.
+        characters_min: usize,
+    },
 }
 
 /// What a token shall say.
