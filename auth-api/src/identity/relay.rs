@@ -1,6 +1,7 @@
 //! Sends the outbox into the log, at least once: a record goes from the table only after the log has confirmed it. One that stands
 //! there twice is recognised by whoever reads it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,17 +99,24 @@ impl Relay {
         let mut appending = Vec::new();
         for one in leased {
             match self.append(one) {
-                Ok(confirmed) => appending.push((one.id, confirmed)),
+                Ok(confirmed) => appending.push((one, confirmed)),
                 Err(fault) => {
                     failed = Some(fault);
                     break;
                 }
             }
         }
-        for (id, confirmed) in appending {
+        let mut interrupted = HashSet::new();
+        for (one, confirmed) in appending {
+            let key = (one.outgoing.topic, &one.outgoing.record.key);
             match confirmed.await {
-                Ok(_) => sent.push(id),
-                Err(fault) => failed = Some(fault),
+                // Behind one that failed it is sent again, so that it stands behind that in the log too.
+                Ok(_) if interrupted.contains(&key) => {}
+                Ok(_) => sent.push(one.id),
+                Err(fault) => {
+                    interrupted.insert(key);
+                    failed = Some(fault);
+                }
             }
         }
         (sent, failed)

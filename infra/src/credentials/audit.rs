@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use super::account::words;
 
+/// The most rows of a table that one call of [`super::Credentials::tidy`] takes away.
+pub const TIDY_ROWS_MAX: u32 = 500;
+
 words! {
     /// What happened.
     AuditEvent {

@@ -6,8 +6,14 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 /// Version, name and text of each migration, in order.
 type Scripts = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Scripts = &[(1, "accounts", include_str!("../../migrations/auth/sqlite/0001_accounts.sql"))];
-const POSTGRES: Scripts = &[(1, "accounts", include_str!("../../migrations/auth/postgres/0001_accounts.sql"))];
+const SQLITE: Scripts = &[
+    (1, "accounts", include_str!("../../migrations/auth/sqlite/0001_accounts.sql")),
+    (2, "families", include_str!("../../migrations/auth/sqlite/0002_families.sql")),
+];
+const POSTGRES: Scripts = &[
+    (1, "accounts", include_str!("../../migrations/auth/postgres/0001_accounts.sql")),
+    (2, "families", include_str!("../../migrations/auth/postgres/0002_families.sql")),
+];
 
 /// The migrations of the SQLite file.
 pub(super) fn sqlite() -> Migrator {

@@ -4,7 +4,7 @@
 //! Invariants:
 //! * each method is one transaction: what it makes true, what is to be said about it in the log (the outbox) and its line in the
 //!   audit table are there together or not at all;
-//! * a refresh token is good once. Using an old one ends its session;
+//! * a refresh token is good once, and within seconds of that once more for whoever was as quick. Using an older one ends its session;
 //! * an account becomes active by the event of the very command that its registration stands for, and by nothing else;
 //! * a session that ends leaves a revocation in the outbox, so that its tokens end everywhere;
 //! * passwords come in as Argon2id strings and refresh tokens as digests: neither is ever here in the clear.
@@ -28,11 +28,11 @@ use uuid::Uuid;
 pub use account::{
     Account, AccountState, Fact, NewAccount, Progress, Registration, Reserved, Role, Roles, StateChange, UnknownWord,
 };
-pub use audit::{AuditEvent, AuditRow, Entry};
+pub use audit::{AuditEvent, AuditRow, Entry, TIDY_ROWS_MAX};
 pub use backoff::{Attempt, Policy};
 pub use key::{KeyChange, KeyState, SigningKey};
 pub use outgoing::{Leased, Outgoing};
-pub use session::{Digest, Ended, NewSession, Rotation, Session, Which};
+pub use session::{Digest, Ended, NewSession, ROTATION_GRACE_MS, Rotation, SESSIONS_MAX, SUCCESSORS_MAX, Session, Which};
 
 use crate::log::TopicPartition;
 use crate::read_model::Checkpoint;
@@ -107,11 +107,13 @@ pub trait Credentials: Send + Sync + 'static {
 
     // --- sessions ---------------------------------------------------------------------------------------------------------
 
-    /// Begins a session, if the account is active and its password still is the one that was verified. Beyond
-    /// [`session::SESSIONS_MAX`] the oldest ones of the person end. Says whether it began.
-    async fn begin_session(&self, session: &NewSession, entry: &Entry) -> Result<bool, Fault>;
+    /// Begins a session, if the account is active and its password still is the one that was verified. Beyond [`SESSIONS_MAX`] the
+    /// oldest ones of the person end. Gives the roles that the account has as it begins: who takes one away at the same moment ends
+    /// the session, or has taken it away before. Nothing where it did not begin.
+    async fn begin_session(&self, session: &NewSession, entry: &Entry) -> Result<Option<Roles>, Fault>;
 
-    /// Uses up the token `digest` and puts `next` in its place.
+    /// Uses up the token `digest` and puts `next` in its place. Within [`ROTATION_GRACE_MS`] of its use it has further successors,
+    /// as long as none of them was used.
     async fn rotate(&self, digest: &Digest, next: &Digest, ended: Ended, entry: &Entry) -> Result<Rotation, Fault>;
 
     /// The session that the token `digest` belongs to, whether it was used or not; nothing when it is not known.
@@ -134,7 +136,8 @@ pub trait Credentials: Send + Sync + 'static {
 
     // --- outbox -------------------------------------------------------------------------------------------------------------
 
-    /// The oldest records that nobody else is sending, at most `limit`; until `until` they are the caller's.
+    /// The oldest records that nobody else is sending, at most `limit`; until `until` they are the caller's. A record whose key has
+    /// an earlier one with somebody else waits for that, so that the records of a key are sent in order.
     async fn lease(&self, limit: u32, at: Timestamp, until: Timestamp) -> Result<Vec<Leased>, Fault>;
 
     /// Lets others have records that were leased and not sent.
@@ -160,6 +163,8 @@ pub trait Credentials: Send + Sync + 'static {
     /// The latest lines about `user`, latest first.
     async fn audit_of(&self, user: &UserId, limit: u32) -> Result<Vec<AuditRow>, Fault>;
 
-    /// Forgets what is over by `at`: ended registrations after a day, sessions and failures, and audit lines after more than a year.
-    async fn tidy(&self, at: Timestamp) -> Result<(), Fault>;
+    /// Forgets what is over by `at`: decided registrations and failures after a day, sessions a month after they would have expired,
+    /// audit lines after more than a year. At most [`TIDY_ROWS_MAX`] rows of each, so that nobody waits long for a lock. Says
+    /// whether there may be more.
+    async fn tidy(&self, at: Timestamp) -> Result<bool, Fault>;
 }

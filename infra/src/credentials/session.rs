@@ -10,6 +10,12 @@ use super::Roles;
 /// The most sessions that one person has at once: one more ends the oldest.
 pub const SESSIONS_MAX: u32 = 50;
 
+/// How long a refresh token that was used is good once more, in milliseconds: two tabs of one browser may renew at once, and an
+/// answer may be lost. A thief who is as quick gets a successor too; see [`Rotation::Reused`].
+pub const ROTATION_GRACE_MS: i64 = 10_000;
+/// The most successors that the tokens of one generation have together.
+pub const SUCCESSORS_MAX: i64 = 8;
+
 /// SHA-256 of a refresh token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Digest(pub [u8; 32]);
@@ -90,7 +96,8 @@ pub enum Rotation {
         /// When the session ends by itself.
         expires_at: Timestamp,
     },
-    /// It had been used before: the session is ended.
+    /// It had been used before, longer ago than the time of grace, or another of its generation was, or a later one: somebody else
+    /// has a token of this session. It is ended.
     Reused {
         /// Whose it was.
         user: UserId,

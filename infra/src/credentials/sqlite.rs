@@ -131,3 +131,21 @@ impl Columns for SqliteRow {
         self.try_get(name).map_err(fault)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::FORGOTTEN;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_over_is_found_by_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let pools = open_once(&folder.path().join("auth.db")).await.unwrap();
+        for (statement, _) in FORGOTTEN {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            let plan = sqlx::query(explain).bind(1_i64).bind(2_i64).fetch_all(&pools.writer).await.unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            assert!(plan.iter().all(|step| !step.contains("SCAN") && !step.contains("TEMP B-TREE")), "{statement}: {plan:?}");
+        }
+    }
+}

@@ -61,6 +61,7 @@ const METRICS: &[Metric] = &[
     ("sarangbang_live_subscriptions", Kind::Gauge, &[], "Subscriptions of all sockets"),
     ("sarangbang_log_commit_seconds", Kind::Histogram, &[], "Embedded log: time of a group commit, its fdatasync included"),
     ("sarangbang_log_records_appended_total", Kind::Counter, &[], "Embedded log: records made durable"),
+    ("sarangbang_outbox_sent_total", Kind::Counter, &[], "Records of accounts that were sent from the outbox into the log"),
     ("sarangbang_partition_epoch", Kind::Gauge, &["partition"], "The epoch under which this node owns the partition"),
     ("sarangbang_projector_batch_seconds", Kind::Histogram, &[], "Time to apply a batch to the read model"),
     (
@@ -92,6 +93,12 @@ const METRICS: &[Metric] = &[
         Kind::Counter,
         &["reader", "reason"],
         "Records that do not count under the acceptance rule",
+    ),
+    (
+        "sarangbang_security_events_total",
+        Kind::Counter,
+        &["event"],
+        "Security events, as they stand in the audit table: sign-ins, failures, ended sessions, changed roles, and the like",
     ),
     (
         "sarangbang_streams_unreadable_total",

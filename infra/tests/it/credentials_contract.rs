@@ -10,7 +10,8 @@ use domain::{Timestamp, UserId};
 use futures_util::future::join_all;
 use infra::credentials::{
     AccountState, Attempt, AuditEvent, Credentials, Digest, Ended, Entry, Fact, Fault, KeyChange, KeyState, NewAccount,
-    NewSession, Outgoing, Policy, Progress, Reserved, Role, Roles, Rotation, SigningKey, StateChange, Which,
+    NewSession, Outgoing, Policy, Progress, ROTATION_GRACE_MS, Reserved, Role, Roles, Rotation, SUCCESSORS_MAX, SigningKey,
+    StateChange, TIDY_ROWS_MAX, Which,
 };
 use infra::log::{Topic, TopicPartition};
 use infra::read_model::Checkpoint;
@@ -37,9 +38,12 @@ macro_rules! contract {
             only_the_event_of_its_own_command_activates_an_account,
             a_refusal_releases_the_id_and_leaves_nothing_but_its_reason,
             the_checkpoint_moves_only_from_where_it_is_expected,
+            what_is_pending_is_not_deactivated_by_the_event_of_another,
             a_session_begins_only_with_the_password_that_was_verified,
+            a_session_begins_with_the_roles_of_that_moment,
             a_refresh_token_is_good_once_and_its_reuse_ends_the_session,
-            of_many_that_use_a_token_at_once_one_gets_a_successor,
+            who_renews_within_moments_goes_on_and_a_thief_beside_the_person_is_found_out,
+            of_many_that_use_a_token_at_once_a_few_get_a_successor,
             sessions_end_one_all_or_all_others_each_with_its_revocation,
             the_oldest_session_makes_room,
             who_is_shut_out_has_no_session_even_if_both_happen_at_once,
@@ -48,8 +52,10 @@ macro_rules! contract {
             roles_are_given_and_taken,
             failures_make_wait_and_any_number_at_once_cannot_slip_through,
             the_outbox_keeps_what_was_not_sent_and_lends_it_to_one,
+            the_records_of_a_key_are_lent_in_order,
             one_key_signs_and_one_comes_next_however_many_rotate,
             what_is_over_is_forgotten,
+            what_is_over_is_forgotten_a_little_at_a_time,
             it_survives_being_opened_again_by_two_at_once,
         );
     };
@@ -135,7 +141,7 @@ async fn account(store: &dyn Credentials, name: &str) -> NewAccount {
     new
 }
 async fn begin(store: &dyn Credentials, session: &NewSession) -> bool {
-    store.begin_session(session, &entry(AuditEvent::SignedIn, session.user.as_str(), 0)).await.unwrap()
+    store.begin_session(session, &entry(AuditEvent::SignedIn, session.user.as_str(), 0)).await.unwrap().is_some()
 }
 async fn rotate(store: &dyn Credentials, from: u8, to: u8, ms: i64) -> Rotation {
     let entry = Entry::new(AuditEvent::RefreshReused, None, at(ms));
@@ -208,6 +214,20 @@ pub async fn only_the_event_of_its_own_command_activates_an_account(adapter: &im
     assert_eq!(store.registration(new.saga).await.unwrap().unwrap().progress, Progress::Registered);
 }
 
+pub async fn what_is_pending_is_not_deactivated_by_the_event_of_another(adapter: &impl Adapter) {
+    let store = adapter.open().await;
+    let new = wanted("ann", 1);
+    reserve(&*store, &new).await;
+    // Somebody was registered under the id by another command, and has left.
+    let other = Fact::Registered { user: user("ann"), command: wanted("ann", 2).command, at: at(1) };
+    let left = Fact::Deactivated { user: user("ann"), ended: ended(Which::All, 2) };
+    assert_eq!(learn(&*store, &[other, left]).await, 0);
+    assert_eq!(state(&*store, "ann").await, Some(AccountState::Pending));
+    let refused = Fact::Refused { saga: new.saga, reason: ReasonCode::parse("user-exists").unwrap(), at: at(3) };
+    assert_eq!(learn(&*store, &[refused]).await, 1);
+    assert_eq!(state(&*store, "ann").await, None, "no account is left of it");
+}
+
 pub async fn a_refusal_releases_the_id_and_leaves_nothing_but_its_reason(adapter: &impl Adapter) {
     let store = adapter.open().await;
     let new = wanted("ann", 1);
@@ -262,6 +282,23 @@ pub async fn a_session_begins_only_with_the_password_that_was_verified(adapter: 
     assert_eq!(store.session_of(&digest(9)).await.unwrap(), None);
 }
 
+pub async fn a_session_begins_with_the_roles_of_that_moment(adapter: &impl Adapter) {
+    let (store, other) = (adapter.open().await, adapter.open().await);
+    for round in 0..10_u8 {
+        let name = format!("ann{round}");
+        account(&*store, &name).await;
+        let (person, changed) = (user(&name), entry(AuditEvent::RolesChanged, &name, 1));
+        assert!(store.set_roles(&person, Roles { admin: true }, ended(Which::All, 1), &changed).await.unwrap());
+        let (new, began) = (session(&name, round + 1, 1), entry(AuditEvent::SignedIn, &name, 1));
+        let taken = other.set_roles(&person, Roles::default(), ended(Which::All, 1), &changed);
+        let (began, taken) = tokio::join!(store.begin_session(&new, &began), taken);
+        assert!(taken.unwrap());
+        // Either it began before, with the role, and was ended with it; or it began after, without.
+        let lives = !store.sessions(&person, at(1)).await.unwrap().is_empty();
+        assert_eq!(began.unwrap(), Some(Roles { admin: !lives }), "round {round}");
+    }
+}
+
 pub async fn a_refresh_token_is_good_once_and_its_reuse_ends_the_session(adapter: &impl Adapter) {
     let store = adapter.open().await;
     account(&*store, "ann").await;
@@ -291,13 +328,36 @@ pub async fn a_refresh_token_is_good_once_and_its_reuse_ends_the_session(adapter
     assert_eq!(rotate(&*store, 10, 11, 1_000 * MINUTE).await, Rotation::Over, "it has ended by itself");
 }
 
-pub async fn of_many_that_use_a_token_at_once_one_gets_a_successor(adapter: &impl Adapter) {
+pub async fn who_renews_within_moments_goes_on_and_a_thief_beside_the_person_is_found_out(adapter: &impl Adapter) {
+    let store = adapter.open().await;
+    account(&*store, "ann").await;
+    let good = async |from, to, ms| matches!(rotate(&*store, from, to, ms).await, Rotation::Rotated { .. });
+    let reused = async |from, to, ms| matches!(rotate(&*store, from, to, ms).await, Rotation::Reused { .. });
+    // Two tabs at once: both go on with what they got, until the time of grace is over.
+    begin(&*store, &session("ann", 1, 0)).await;
+    assert!(good(1, 2, MINUTE).await && good(1, 3, MINUTE + ROTATION_GRACE_MS).await);
+    assert!(reused(1, 4, MINUTE + ROTATION_GRACE_MS + 1).await);
+
+    // Who was as quick as the person goes on beside them for one more token: of their two next ones, the later is found out.
+    begin(&*store, &session("ann", 10, 0)).await;
+    assert!(good(10, 11, MINUTE).await && good(10, 12, MINUTE + 1).await && good(11, 13, 11 * MINUTE).await);
+    assert!(reused(12, 14, 11 * MINUTE + ROTATION_GRACE_MS + 1).await);
+    assert_eq!(rotate(&*store, 13, 15, 12 * MINUTE).await, Rotation::Over);
+
+    // Once a successor was used, its own token is old, however short ago that was.
+    begin(&*store, &session("ann", 20, 0)).await;
+    assert!(good(20, 21, MINUTE).await && good(21, 22, MINUTE + 1).await);
+    assert!(reused(20, 23, MINUTE + 2).await);
+}
+
+pub async fn of_many_that_use_a_token_at_once_a_few_get_a_successor(adapter: &impl Adapter) {
     let (store, other) = (adapter.open().await, adapter.open().await);
     account(&*store, "ann").await;
     begin(&*store, &session("ann", 1, 0)).await;
     let stores = [&store, &other];
-    let outcomes = join_all((2..8).map(|next| rotate(&**stores[usize::from(next % 2)], 1, next, MINUTE))).await;
-    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Rotation::Rotated { .. })).count(), 1, "{outcomes:?}");
+    let outcomes = join_all((2..18).map(|next| rotate(&**stores[usize::from(next % 2)], 1, next, MINUTE))).await;
+    let rotated = outcomes.iter().filter(|outcome| matches!(outcome, Rotation::Rotated { .. })).count();
+    assert_eq!(i64::try_from(rotated), Ok(SUCCESSORS_MAX), "{outcomes:?}");
     assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Rotation::Reused { .. })).count(), 1, "{outcomes:?}");
     assert_eq!(sessions_of(&revoked(&*store).await), [1], "and the family is over");
 }
@@ -502,6 +562,33 @@ pub async fn the_outbox_keeps_what_was_not_sent_and_lends_it_to_one(adapter: &im
     assert_eq!(ids(301).await, [again[3].id], "what is given back is there at once");
 }
 
+pub async fn the_records_of_a_key_are_lent_in_order(adapter: &impl Adapter) {
+    let (store, other) = (adapter.open().await, adapter.open().await);
+    let stores = [&store, &other];
+    account(&*store, "ann").await;
+    revoked(&*store).await;
+    let turn = async |ms| {
+        let (disabled, enabled) = (entry(AuditEvent::AccountDisabled, "ann", ms), entry(AuditEvent::AccountEnabled, "ann", ms));
+        assert!(store.change_state(&user("ann"), &StateChange::Disable(ended(Which::All, ms)), &disabled).await.unwrap());
+        assert!(store.change_state(&user("ann"), &StateChange::Enable, &enabled).await.unwrap());
+    };
+    for ms in 1..=6 {
+        turn(ms).await;
+    }
+    // However many look at once, what one of them has is all that has an earlier number.
+    let lent = join_all((0..4).map(|n: usize| stores[n % 2].lease(2, at(10), at(100)))).await;
+    let lent: Vec<Vec<i64>> = lent.into_iter().map(|lent| lent.unwrap().iter().map(|leased| leased.id).collect()).collect();
+    assert_eq!(lent.iter().filter(|ids| ids.len() == 2).count(), 1, "{lent:?}");
+    assert_eq!(lent.iter().map(Vec::len).sum::<usize>(), 2, "{lent:?}");
+    let first = lent.concat();
+    assert!(store.lease(10, at(10), at(100)).await.unwrap().is_empty(), "the others wait for those");
+    store.sent(&first[..1]).await.unwrap();
+    assert!(store.lease(10, at(10), at(100)).await.unwrap().is_empty(), "the second of them is still on its way");
+    store.sent(&first).await.unwrap();
+    let rest = store.lease(10, at(10), at(100)).await.unwrap();
+    assert!(rest.len() == 4 && rest.iter().all(|leased| leased.id > first[1]));
+}
+
 pub async fn one_key_signs_and_one_comes_next_however_many_rotate(adapter: &impl Adapter) {
     let (store, other) = (adapter.open().await, adapter.open().await);
     let key = |id: &str, state| SigningKey { id: id.to_owned(), state, sealed: vec![0, 255, 7], changed_at: at(0) };
@@ -551,6 +638,17 @@ pub async fn what_is_over_is_forgotten(adapter: &impl Adapter) {
     assert!(!store.audit_of(&user("ann"), 10).await.unwrap().is_empty());
     store.tidy(at(500 * day)).await.unwrap();
     assert!(store.audit_of(&user("ann"), 10).await.unwrap().is_empty());
+}
+
+pub async fn what_is_over_is_forgotten_a_little_at_a_time(adapter: &impl Adapter) {
+    let store = adapter.open().await;
+    let policy = Policy { free: 3, wait_ms_min: 1_000, wait_ms_max: 4_000, forget_after_ms: 100_000 };
+    let attempts: Vec<_> =
+        (0..TIDY_ROWS_MAX + 1).map(|number| Attempt { subject: format!("account/{number}"), policy }).collect();
+    assert_eq!(store.attempt(&attempts, at(0)).await.unwrap(), None);
+    let later = at(2 * 86_400_000);
+    assert!(store.tidy(later).await.unwrap(), "there is more");
+    assert!(!store.tidy(later).await.unwrap(), "now there is not");
 }
 
 pub async fn it_survives_being_opened_again_by_two_at_once(adapter: &impl Adapter) {

@@ -91,16 +91,16 @@ pub async fn login(
     };
     let (session, refresh) = new_session(&identity, &account, &headers);
     let signed_in = Entry { session: Some(session.id), ..entry(AuditEvent::SignedIn) };
-    if !identity.credentials().begin_session(&session, &signed_in).await.map_err(outcome::of_database)? {
+    let Some(roles) = identity.credentials().begin_session(&session, &signed_in).await.map_err(outcome::of_database)? else {
         return Err(failed(&identity, entry(AuditEvent::SignInFailed)).await);
-    }
+    };
     log_line(&signed_in);
     identity.0.outbox.notify_one();
     identity.credentials().succeeded(&[of_address], &[of_account]).await.map_err(outcome::of_database)?;
     if outdated {
         tokio::spawn(rehash(identity.clone(), account.clone(), password));
     }
-    answer(&identity, browser, user_id, session.id, account.roles, &refresh, session.expires_at)
+    answer(&identity, browser, user_id, session.id, roles, &refresh, session.expires_at)
 }
 
 async fn failed(identity: &Identity, entry: Entry) -> Problem {

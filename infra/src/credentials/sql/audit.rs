@@ -3,17 +3,31 @@
 use domain::{Timestamp, UserId};
 
 use super::{Row, Transaction, values};
-use crate::credentials::{AuditRow, Entry, Fault};
+use crate::credentials::{AuditRow, Entry, Fault, TIDY_ROWS_MAX};
 
 const DAY_MS: i64 = 86_400_000;
-/// How long an ended registration can be asked for.
-const REGISTRATIONS_KEPT_MS: i64 = DAY_MS;
-/// How long an ended session is remembered, so that the reuse of its tokens is known as such.
-const SESSIONS_KEPT_MS: i64 = 30 * DAY_MS;
-/// How long failures are remembered at most.
-const FAILURES_KEPT_MS: i64 = DAY_MS;
-/// How long the audit table reaches back.
-const AUDIT_KEPT_MS: i64 = 400 * DAY_MS;
+
+/// What is forgotten: the statement, and how long after the moment that it compares with, in milliseconds. Each takes rows away in
+/// the order of an index, and a limited number. A session goes after its tokens.
+pub(in crate::credentials) const FORGOTTEN: [(&str, i64); 5] = [
+    (
+        "DELETE FROM registrations WHERE saga_id IN (SELECT saga_id FROM registrations \
+            WHERE state <> 'pending' AND changed_at < $1 ORDER BY changed_at LIMIT $2)",
+        DAY_MS,
+    ),
+    (
+        "DELETE FROM refresh_tokens WHERE digest IN (SELECT t.digest FROM sessions s \
+            JOIN refresh_tokens t ON t.session_id = s.session_id WHERE s.expires_at < $1 ORDER BY s.expires_at LIMIT $2)",
+        30 * DAY_MS,
+    ),
+    (
+        "DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM sessions s WHERE s.expires_at < $1 AND NOT EXISTS \
+            (SELECT 1 FROM refresh_tokens t WHERE t.session_id = s.session_id) ORDER BY s.expires_at LIMIT $2)",
+        30 * DAY_MS,
+    ),
+    ("DELETE FROM backoff WHERE subject IN (SELECT subject FROM backoff WHERE last_at < $1 ORDER BY last_at LIMIT $2)", DAY_MS),
+    ("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < $1 ORDER BY at LIMIT $2)", 400 * DAY_MS),
+];
 
 pub(super) async fn put(tx: &mut dyn Transaction, entry: &Entry) -> Result<(), Fault> {
     const INSERT: &str = "INSERT INTO audit (at, event, user_id, actor, session_id, address, detail) \
@@ -39,21 +53,12 @@ pub(super) async fn of(tx: &mut dyn Transaction, user: &UserId, limit: u32) -> R
     tx.rows(SELECT, values![user, limit]).await?.iter().map(line).collect()
 }
 
-pub(super) async fn tidy(tx: &mut dyn Transaction, at: Timestamp) -> Result<(), Fault> {
-    const REGISTRATIONS: &str = "DELETE FROM registrations WHERE state <> 'pending' AND changed_at < $1";
-    const TOKENS: &str = "DELETE FROM refresh_tokens WHERE session_id IN \
-        (SELECT session_id FROM sessions WHERE ended_at < $1 OR expires_at < $1)";
-    const SESSIONS: &str = "DELETE FROM sessions WHERE ended_at < $1 OR expires_at < $1";
-    const FAILURES: &str = "DELETE FROM backoff WHERE last_at < $1";
-    const AUDIT: &str = "DELETE FROM audit WHERE at < $1";
-    for (statement, kept_ms) in [
-        (REGISTRATIONS, REGISTRATIONS_KEPT_MS),
-        (TOKENS, SESSIONS_KEPT_MS),
-        (SESSIONS, SESSIONS_KEPT_MS),
-        (FAILURES, FAILURES_KEPT_MS),
-        (AUDIT, AUDIT_KEPT_MS),
-    ] {
-        tx.run(statement, values![at.saturating_add_millis(-kept_ms)]).await?;
+/// Says whether there may be more.
+pub(super) async fn tidy(tx: &mut dyn Transaction, at: Timestamp) -> Result<bool, Fault> {
+    let mut more = false;
+    for (statement, kept_ms) in FORGOTTEN {
+        let gone = tx.run(statement, values![at.saturating_add_millis(-kept_ms), TIDY_ROWS_MAX]).await?;
+        more |= gone >= u64::from(TIDY_ROWS_MAX);
     }
-    Ok(())
+    Ok(more)
 }

@@ -49,7 +49,8 @@ pub(super) async fn learn(tx: &mut dyn Transaction, fact: &Fact) -> Result<bool,
         Fact::Refused { saga, reason, at } => release(tx, *saga, reason, *at).await,
         Fact::Deactivated { user, ended } => {
             const DEACTIVATE: &str = "UPDATE accounts SET state = 'deactivated', password = NULL, email = NULL, roles = '', \
-                changed_at = $2 WHERE user_id = $1 AND state <> 'deactivated'";
+                changed_at = $2 WHERE user_id = $1 AND state IN ('active', 'disabled')";
+            // What is pending is nobody's yet: the event is that of somebody else who has the id, and a refusal will follow.
             if tx.run(DEACTIVATE, values![user, ended.at]).await? == 0 {
                 return Ok(false);
             }

@@ -15,6 +15,8 @@ use async_trait::async_trait;
 use domain::{Timestamp, UserId};
 use uuid::Uuid;
 
+#[cfg(test)]
+pub(super) use audit::FORGOTTEN;
 pub(super) use store::Store;
 
 use super::{Fault, UnknownWord};

@@ -20,10 +20,13 @@ pub(super) async fn put(tx: &mut dyn Transaction, outgoing: &Outgoing, at: Times
 }
 
 pub(super) async fn lease(tx: &mut dyn Transaction, limit: u32, at: Timestamp, until: Timestamp) -> Result<Vec<Leased>, Fault> {
-    // The condition stands twice: who waited for another node's lease looks at the row again, but not at the inner query.
-    const LEASE: &str = "UPDATE outbox SET leased_until = $3 \
-        WHERE leased_until <= $2 AND id IN (SELECT id FROM outbox WHERE leased_until <= $2 ORDER BY id LIMIT $1) \
-        RETURNING id, topic, record_key, headers, value";
+    // Nodes lease one after the other: who looks sees what the one before has taken, and so the order of a key's records is kept.
+    const ONE_AT_A_TIME: &str = "UPDATE outbox_turn SET turns = turns + 1";
+    const LEASE: &str = "UPDATE outbox SET leased_until = $3 WHERE id IN (SELECT o.id FROM outbox o \
+        WHERE o.leased_until <= $2 AND NOT EXISTS (SELECT 1 FROM outbox e \
+            WHERE e.topic = o.topic AND e.record_key = o.record_key AND e.id < o.id AND e.leased_until > $2) \
+        ORDER BY o.id LIMIT $1) RETURNING id, topic, record_key, headers, value";
+    tx.run(ONE_AT_A_TIME, Vec::new()).await?;
     let mut leased = tx.rows(LEASE, values![limit, at, until]).await?.iter().map(leased_of).collect::<Result<Vec<_>, _>>()?;
     leased.sort_unstable_by_key(|leased| leased.id);
     Ok(leased)

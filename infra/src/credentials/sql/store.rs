@@ -96,7 +96,7 @@ impl<D: Database> Credentials for Store<D> {
         writing!(self, tx => accounts::set_roles(tx, user, roles, ended, entry))
     }
 
-    async fn begin_session(&self, session: &NewSession, entry: &Entry) -> Result<bool, Fault> {
+    async fn begin_session(&self, session: &NewSession, entry: &Entry) -> Result<Option<Roles>, Fault> {
         writing!(self, tx => sessions::begin(tx, session, entry))
     }
 
@@ -184,7 +184,7 @@ impl<D: Database> Credentials for Store<D> {
         reading!(self, tx => audit::of(tx, user, limit))
     }
 
-    async fn tidy(&self, at: Timestamp) -> Result<(), Fault> {
+    async fn tidy(&self, at: Timestamp) -> Result<bool, Fault> {
         writing!(self, tx => audit::tidy(tx, at))
     }
 }
