@@ -159,7 +159,7 @@ impl World {
             topic: None,
             members: users.clone().collect(),
             created_at: None,
-            facts: Facts { active_users: users.collect() },
+            facts: Facts { active_users: users.collect(), ..Facts::default() },
         };
         self.rooms.push(Room { id: room, members });
         Ok((creator, command(actor, room, id, body)))
@@ -214,7 +214,8 @@ impl World {
         let words = random.random_range(2..22);
         let text: Vec<&str> = (0..words).filter_map(|_| WORDS.get(random.random_range(0..WORDS.len())).copied()).collect();
         let text = MessageText::parse(&text.join(" "))?;
-        let body = room::Command::SendMessage { text, reply_to: None, mentions: Vec::new(), sent_at: None };
+        let (mentions, facts) = (Vec::new(), Facts::default());
+        let body = room::Command::SendMessage { text, reply_to: None, mentions, facts, sent_at: None };
         let actor = &self.callers.get(author).context("nobody is there")?.user;
         Ok((author, command(actor, room.id, CommandId::from_uuid(random::uuid_v7()), body)))
     }

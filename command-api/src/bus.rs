@@ -90,6 +90,9 @@ pub trait CommandBus: Send + Sync + 'static {
     /// Which of `users` exist and are active, as their owners know it; up to [`super::bus::FACTS_AGE_MAX`] old.
     async fn active_users(&self, caller: &Caller, users: &[UserId]) -> Result<BTreeSet<UserId>, Fault>;
 
+    /// With which of `others` `user` stands in a block, whoever of the two set it, as the owners of their relations know it now.
+    async fn blocked_users(&self, caller: &Caller, user: &UserId, others: &[UserId]) -> Result<BTreeSet<UserId>, Fault>;
+
     /// How `user` stands to `room`; nothing when there is no such room.
     async fn standing(&self, caller: &Caller, room: RoomId, user: &UserId) -> Result<Option<Standing>, Fault>;
 }

@@ -5,13 +5,15 @@ use uuid::Uuid;
 use crate::acceptance::{Epoch, Sequence};
 use crate::ids::{CommandHash, CommandId, StreamId, UserId};
 use crate::time::Timestamp;
-use crate::{room, user};
+use crate::{relation, room, user};
 
 /// A past-tense fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// About a user.
     User(user::Event),
+    /// About two people.
+    Relation(relation::Event),
     /// About a room.
     Room(room::Event),
 }

@@ -10,8 +10,10 @@ use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+mod pair;
 mod place;
 
+pub use pair::{Pair, PairError};
 pub use place::{EventTopic, PartitionId, StreamId};
 
 /// The most characters a user id may have.

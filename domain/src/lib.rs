@@ -3,7 +3,7 @@
 //! This crate is pure: no I/O, no clock, no randomness, no `async`. Time and identifiers come in with the command.
 //! Its parts:
 //!
-//! * one folder an aggregate ([`user`], [`room`]): `command`, `event`, `state`, `decide`, `evolve`, `refusal`;
+//! * one folder an aggregate ([`user`], [`relation`], [`room`]): `command`, `event`, `state`, `decide`, `evolve`, `refusal`;
 //! * [`envelope`]: an event with its metadata, and [`wire`]: its form as a Kafka record (CloudEvents 1.0, binary mode);
 //! * [`acceptance`]: the one rule that says which records of a partition count;
 //! * [`upcast`]: old forms of events become current when they are read;
@@ -30,6 +30,7 @@ pub mod envelope;
 pub mod ids;
 pub mod mentions;
 pub mod partitioning;
+pub mod relation;
 pub mod room;
 pub mod saga;
 pub mod text;

@@ -15,14 +15,16 @@ use uuid::Uuid;
 
 use crate::acceptance::{Epoch, Mark, Sequence};
 use crate::envelope::{Envelope, Event, Metadata};
-use crate::ids::{EventTopic, PartitionId, RoomId, StreamId, UserId};
-use crate::{room, upcast, user};
+use crate::ids::{EventTopic, Pair, PartitionId, RoomId, StreamId, UserId};
+use crate::{relation, room, upcast, user};
 
 /// The type name of a claim.
 pub const CLAIMED: &str = "sarangbang.partition.claimed.v1";
 /// The type name of a barrier.
 pub const BARRIER: &str = "sarangbang.partition.barrier.v1";
 
+/// How the types of events about two people begin.
+const RELATION_TYPES: &str = "sarangbang.relation.";
 /// The CloudEvents source of every event.
 const SOURCE: &str = "sarangbang";
 /// The highest epoch, sequence or version that counts: what the databases' signed 64 bits can hold.
@@ -206,6 +208,8 @@ impl Record {
     fn decode_event(&self, topic: EventTopic, event_type: &str) -> Result<Envelope, DecodeError> {
         let headers = Headers::of(self);
         let stream = match topic {
+            // Only an event of two people has a pair for its subject: a colon cannot stand in a user id.
+            EventTopic::Users if event_type.starts_with(RELATION_TYPES) => StreamId::Relation(headers.subject.parsed::<Pair>()?),
             EventTopic::Users => StreamId::User(headers.subject.parsed::<UserId>()?),
             EventTopic::Rooms => StreamId::Room(headers.subject.parsed::<RoomId>()?),
         };
@@ -332,6 +336,7 @@ impl Headers<'_> {
 fn is_key_of(key: &[u8], stream: &StreamId) -> bool {
     match stream {
         StreamId::User(user) => key == user.as_str().as_bytes(),
+        StreamId::Relation(_) => key == stream.key().as_bytes(),
         StreamId::Room(room) => key == room.as_uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes(),
     }
 }
@@ -359,7 +364,10 @@ impl Event {
 
     /// Whether events of this kind belong to streams of the kind of `stream`.
     const fn belongs_to(&self, stream: &StreamId) -> bool {
-        matches!((self, stream), (Self::User(_), StreamId::User(_)) | (Self::Room(_), StreamId::Room(_)))
+        matches!(
+            (self, stream),
+            (Self::User(_), StreamId::User(_)) | (Self::Relation(_), StreamId::Relation(_)) | (Self::Room(_), StreamId::Room(_))
+        )
     }
 }
 
@@ -416,8 +424,10 @@ macro_rules! event_types {
         }
     };
     (@pattern user $variant:ident $body:ident) => { Event::User(user::Event::$variant($body)) };
+    (@pattern relation $variant:ident $body:ident) => { Event::Relation(relation::Event::$variant($body)) };
     (@pattern room $variant:ident $body:ident) => { Event::Room(room::Event::$variant($body)) };
     (@build user $variant:ident $body:ident) => { Event::User(user::Event::$variant($body)) };
+    (@build relation $variant:ident $body:ident) => { Event::Relation(relation::Event::$variant($body)) };
     (@build room $variant:ident $body:ident) => { Event::Room(room::Event::$variant($body)) };
 }
 
@@ -426,6 +436,12 @@ event_types! {
     user::ProfileChanged = "sarangbang.user.profile-changed.v1",
     user::MuteChanged = "sarangbang.user.mute-changed.v1",
     user::Deactivated = "sarangbang.user.deactivated.v1",
+    relation::FriendRequested = "sarangbang.relation.friend-requested.v1",
+    relation::FriendAccepted = "sarangbang.relation.friend-accepted.v1",
+    relation::FriendDeclined = "sarangbang.relation.friend-declined.v1",
+    relation::FriendRemoved = "sarangbang.relation.friend-removed.v1",
+    relation::Blocked = "sarangbang.relation.blocked.v1",
+    relation::Unblocked = "sarangbang.relation.unblocked.v1",
     room::Created = "sarangbang.room.created.v1",
     room::Renamed = "sarangbang.room.renamed.v1",
     room::TopicSet = "sarangbang.room.topic-set.v1",

@@ -17,9 +17,11 @@ pub fn project(envelope: &Envelope, changes: &mut Changes) {
     match (&envelope.stream, &envelope.event) {
         (StreamId::User(user), Event::User(event)) => of_user(user, event, version, changes),
         (StreamId::Room(room), Event::Room(event)) => RoomProjection { room: *room, version, changes }.apply(event),
-        // The decoder takes the stream from the topic and the event from its type: a user's event in the topic of rooms says
-        // nothing about any room, and changes nothing.
-        (StreamId::User(_), Event::Room(_)) | (StreamId::Room(_), Event::User(_)) => {}
+        // Who is whose friend stands in no table of this read model.
+        (StreamId::Relation(_), Event::Relation(_)) => {}
+        // The decoder takes the stream from the topic and the event from its type: an event of one aggregate on the stream of
+        // another says nothing about it, and changes nothing.
+        (StreamId::User(_) | StreamId::Relation(_) | StreamId::Room(_), _) => {}
     }
 }
 

@@ -144,7 +144,7 @@ impl Follower {
         let (saga, at) = (envelope.saga, envelope.time);
         match envelope.message {
             Message::PersonRegistered(body) => {
-                Some(Fact::Registered { user: body.user_id, command: saga.command(Step::RegisterUser), at })
+                Some(Fact::Registered { user: body.user_id, command: saga.command(&Step::RegisterUser), at })
             }
             Message::RegistrationRefused(body) => Some(Fact::Refused { saga, reason: body.reason, at }),
             Message::PersonDeactivated(body) => Some(Fact::Deactivated { user: body.user_id, ended: self.ended() }),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ids::{EventTopic, PartitionId};
+use domain::ids::{EventTopic, Pair, PartitionId};
 use domain::{Command, RoomId, StreamId, UserId};
 use futures_util::future::try_join_all;
 use infra::clock::Clock;
@@ -225,6 +225,20 @@ impl CommandBus for Cluster {
             active.extend(users);
         }
         Ok(active)
+    }
+
+    async fn blocked_users(&self, caller: &Caller, user: &UserId, others: &[UserId]) -> Result<BTreeSet<UserId>, Fault> {
+        let mut by_partition: BTreeMap<PartitionId, Vec<Pair>> = BTreeMap::new();
+        for pair in others.iter().filter_map(|other| Pair::of(user, other)) {
+            by_partition.entry(self.partition_of(&StreamId::Relation(pair.clone()))).or_default().push(pair);
+        }
+        let asked = by_partition.into_iter().map(|(partition, pairs)| self.ask(caller, partition, Question::Blocked(pairs)));
+        let mut blocked = BTreeSet::new();
+        for reply in try_join_all(asked).await? {
+            let Reply::Blocked(pairs) = reply else { return Err(Fault::OutcomeUnknown) };
+            blocked.extend(pairs.iter().filter_map(|pair| pair.other(user)).cloned());
+        }
+        Ok(blocked)
     }
 
     async fn standing(&self, caller: &Caller, room: RoomId, user: &UserId) -> Result<Option<Standing>, Fault> {

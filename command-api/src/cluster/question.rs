@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::PartitionId;
+use domain::ids::{Pair, PartitionId};
 use domain::{Command, Refusal, RoomId, StreamId, UserId};
 use infra::tokens::Caller;
 use reqwest::StatusCode;
@@ -23,6 +23,8 @@ pub enum Question {
     Execute(Arc<Command>),
     /// Which of these people exist and are active?
     ActiveUsers(Vec<UserId>),
+    /// Which of these pairs have a block between them?
+    Blocked(Vec<Pair>),
     /// How does a person stand to a room?
     Standing {
         /// The room.
@@ -56,6 +58,8 @@ pub enum Reply {
     Outcome(Outcome),
     /// To [`Question::ActiveUsers`].
     ActiveUsers(Vec<UserId>),
+    /// To [`Question::Blocked`].
+    Blocked(Vec<Pair>),
     /// To [`Question::Standing`].
     Standing(Option<Standing>),
 }
@@ -128,7 +132,7 @@ impl Denial {
             Self::StreamUnreadable => match question {
                 Question::Execute(command) => Fault::StreamUnreadable(command.stream.clone()),
                 Question::Standing { room, .. } => Fault::StreamUnreadable(StreamId::Room(*room)),
-                Question::ActiveUsers(_) => Fault::OutcomeUnknown,
+                Question::ActiveUsers(_) | Question::Blocked(_) => Fault::OutcomeUnknown,
             },
         }
     }
@@ -156,6 +160,11 @@ impl Question {
                 let (reply, receiver) = oneshot::channel();
                 handle.send(Request::ActiveUsers { users, reply });
                 answer(receiver, deadline).await.map(Reply::ActiveUsers)
+            }
+            Self::Blocked(pairs) => {
+                let (reply, receiver) = oneshot::channel();
+                handle.send(Request::Blocked { pairs, reply });
+                answer(receiver, deadline).await.map(Reply::Blocked)
             }
             Self::Standing { room, user } => {
                 let (reply, receiver) = oneshot::channel();

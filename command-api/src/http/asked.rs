@@ -7,6 +7,7 @@ use domain::command::Body;
 use domain::{Command, CommandId, StreamId, UserId};
 use infra::http::{Authenticated, Problem, trace};
 use infra::tokens::Caller;
+use uuid::Uuid;
 
 use super::{Api, fault, idempotency};
 use crate::bus::Outcome;
@@ -18,6 +19,15 @@ pub struct Asked {
     pub caller: Caller,
     /// The command's id.
     pub id: CommandId,
+}
+
+/// What a command belongs to and comes from.
+#[derive(Debug)]
+pub struct Origin {
+    /// The saga, or the command itself where it begins something.
+    pub correlation_id: Uuid,
+    /// The message or event that caused it.
+    pub causation_id: Option<Uuid>,
 }
 
 impl FromRequestParts<Api> for Asked {
@@ -48,14 +58,27 @@ impl Asked {
 impl Api {
     /// Executes one command and waits for its outcome, but no longer than the settings say.
     pub(super) async fn execute(&self, asked: &Asked, actor: UserId, stream: StreamId, body: Body) -> Result<Outcome, Problem> {
+        let origin = Origin { correlation_id: asked.id.as_uuid(), causation_id: None };
+        self.execute_from(asked, &origin, actor, stream, body).await
+    }
+
+    /// As [`Self::execute`], for a command that something before it has caused.
+    pub(super) async fn execute_from(
+        &self,
+        asked: &Asked,
+        origin: &Origin,
+        actor: UserId,
+        stream: StreamId,
+        body: Body,
+    ) -> Result<Outcome, Problem> {
         let command = Command {
             hash: body.canonical_hash(&stream),
             stream,
             actor,
             id: asked.id,
             traceparent: trace::current().map(|context| context.to_string()),
-            correlation_id: asked.id.as_uuid(),
-            causation_id: None,
+            correlation_id: origin.correlation_id,
+            causation_id: origin.causation_id,
             body,
         };
         command.authorise(&asked.caller.user, asked.caller.scope).map_err(|error| not_allowed(&error))?;

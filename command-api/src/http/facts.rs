@@ -1,5 +1,7 @@
 //! Facts of other streams, gathered before a command is made.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use domain::UserId;
 use domain::command::Facts;
@@ -17,7 +19,25 @@ impl Api {
             return Err(Problem::refused(&Refusal::TooManyAdded { users: users.len() }.into()));
         }
         let active_users = self.within_time(self.bus.active_users(&asked.caller, users)).await?;
-        Ok(Facts { active_users })
+        Ok(Facts { active_users, ..Facts::default() })
+    }
+
+    /// Which of `users` exist and are active, and with whom of them `actor` stands in a block.
+    pub(super) async fn facts_between(&self, asked: &Asked, actor: &UserId, users: &[UserId]) -> Result<Facts, Problem> {
+        let facts = self.facts_about(asked, users).await?;
+        Ok(Facts { blocked_users: self.blocked_users(asked, actor, users).await?, ..facts })
+    }
+
+    /// Whom of the candidates for mentions `actor` must not call, because of a block. An import tells what was said when it was said.
+    pub(super) async fn facts_of_mentions(&self, asked: &Asked, actor: &UserId, users: &[UserId]) -> Result<Facts, Problem> {
+        if users.is_empty() || asked.caller.scope.import {
+            return Ok(Facts::default());
+        }
+        Ok(Facts { blocked_users: self.blocked_users(asked, actor, users).await?, ..Facts::default() })
+    }
+
+    async fn blocked_users(&self, asked: &Asked, actor: &UserId, users: &[UserId]) -> Result<BTreeSet<UserId>, Problem> {
+        self.within_time(self.bus.blocked_users(&asked.caller, actor, users)).await
     }
 
     /// How `user` stands to `room`.

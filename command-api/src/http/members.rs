@@ -59,7 +59,7 @@ pub async fn put(
         None => Command::Join { joined_at: body.sent_at },
         Some(user) => {
             let users = vec![user];
-            let facts = api.facts_about(&asked, &users).await?;
+            let facts = api.facts_between(&asked, &actor, &users).await?;
             Command::AddMembers { users, joined_at: body.sent_at, facts }
         }
     };

@@ -51,7 +51,8 @@ async fn edit(
 ) -> Result<Done, Problem> {
     let actor = asked.actor(body.on_behalf_of)?;
     let mentions = domain::mentions::candidates(body.text.as_str());
-    let command = Command::EditMessage { number: path.number, text: body.text, mentions };
+    let facts = api.facts_of_mentions(&asked, &actor, &mentions).await?;
+    let command = Command::EditMessage { number: path.number, text: body.text, mentions, facts };
     let outcome = api.execute(&asked, actor, StreamId::Room(path.room_id), Body::Room(command)).await?;
     Ok(Done::room(&outcome, path.room_id))
 }

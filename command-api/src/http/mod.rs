@@ -8,9 +8,12 @@
 
 mod answer;
 mod asked;
+mod blocks;
 mod facts;
 mod fault;
+mod friends;
 mod idempotency;
+mod internal_commands;
 mod internal_users;
 mod members;
 mod message;
@@ -109,7 +112,7 @@ pub fn router(parts: Parts) -> axum::Router {
     public().split_for_parts().0.layer(from_fn(idempotency::layer)).with_state(parts.api())
 }
 
-/// The internal routes: registering and looking up people, for services and tools of ours.
+/// The internal routes: registering and looking up people, and the steps of sagas, for services and tools of ours.
 pub fn internal_router(parts: Parts) -> axum::Router {
     internal().split_for_parts().0.layer(from_fn(idempotency::layer)).with_state(parts.api())
 }
@@ -144,10 +147,13 @@ fn public() -> OpenApiRouter<Api> {
         .routes(routes!(reactions::add, reactions::remove))
         .routes(routes!(read::put))
         .routes(routes!(people::change))
+        .routes(routes!(friends::put, friends::remove))
+        .routes(routes!(blocks::put, blocks::remove))
 }
 
 fn internal() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(internal_users::register))
         .routes(routes!(internal_users::get))
+        .routes(routes!(internal_commands::execute))
 }

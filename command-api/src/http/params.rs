@@ -12,6 +12,13 @@ pub struct RoomPath {
     pub room_id: RoomId,
 }
 
+/// `/chat/friends/{userId}`, `/chat/blocks/{userId}`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherPath {
+    pub user_id: UserId,
+}
+
 /// `/chat/rooms/{roomId}/members/{userId}`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -97,7 +97,7 @@ async fn create(State(api): State<Api>, asked: Asked, Json(body): Json<CreateRoo
         return Err(not_allowed(&"deriving a room's id from an import takes a token with the scope `import`"));
     }
     let room = room_id(&actor, asked.id, &body)?;
-    let facts = api.facts_about(&asked, &body.members).await?;
+    let facts = api.facts_between(&asked, &actor, &body.members).await?;
     let CreateRoom { kind, name, topic, members, sent_at, .. } = body;
     let command = Command::Create { kind, name, topic, members, created_at: sent_at, facts };
     let outcome = api.execute(&asked, actor, StreamId::Room(room), Body::Room(command)).await?;

@@ -58,7 +58,8 @@ async fn send(
 ) -> Result<Done, Problem> {
     let actor = asked.actor(body.on_behalf_of)?;
     let mentions = domain::mentions::candidates(body.text.as_str());
-    let command = Command::SendMessage { text: body.text, reply_to: body.reply_to, mentions, sent_at: body.sent_at };
+    let facts = api.facts_of_mentions(&asked, &actor, &mentions).await?;
+    let command = Command::SendMessage { text: body.text, reply_to: body.reply_to, mentions, facts, sent_at: body.sent_at };
     let room = path.room_id;
     let outcome = api.execute(&asked, actor, StreamId::Room(room), Body::Room(command)).await?;
     let number = outcome.number.ok_or_else(|| Problem::internal(&"a sent message came back without its number"))?;

@@ -6,7 +6,7 @@ use domain::command::{Body, Context};
 use domain::envelope::{Envelope, Event, Metadata, Version};
 use domain::ids::PartitionId;
 use domain::wire::event_id;
-use domain::{Command, Decision, Epoch, Refusal, Sequence, StreamId, Timestamp, room, user};
+use domain::{Command, Decision, Epoch, Refusal, Sequence, StreamId, Timestamp, relation, room, user};
 use infra::state_store;
 
 use super::dedupe::{CommandKey, Executed, Table};
@@ -69,11 +69,15 @@ pub fn decide(
         },
         _ => None,
     };
-    let context = Context { actor: &command.actor, now: at.now };
+    let context = Context { actor: &command.actor, command: command.id, now: at.now };
     let state = streams.state(&command.stream, at.next.saturating_sub(1))?;
     let version = state.version();
     let decided = match (state, &command.body) {
         (State::User(state), Body::User(body)) => wrap(user::decide(state, body, context), Event::User),
+        (State::Relation(state), Body::Relation(body)) => match &command.stream {
+            StreamId::Relation(pair) => wrap(relation::decide(state, pair, body, context), Event::Relation),
+            _ => return Ok(Verdict::Refused(Fault::NotAllowed)),
+        },
         (State::Room(state), Body::Room(body)) => wrap(room::decide(state, target.as_ref(), body, context), Event::Room),
         // The edge never builds such a command, and the internal listener checks what it is given.
         _ => return Ok(Verdict::Refused(Fault::NotAllowed)),
@@ -114,6 +118,6 @@ fn envelope(command: &Command, at: &Moment, stream_version: Version, event: Even
 pub const fn message_number(event: &Event) -> Option<room::Number> {
     match event {
         Event::Room(event) => event.message_number(),
-        Event::User(_) => None,
+        Event::User(_) | Event::Relation(_) => None,
     }
 }

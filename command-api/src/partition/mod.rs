@@ -24,6 +24,7 @@ mod streams;
 
 use std::sync::Arc;
 
+use domain::ids::Pair;
 use domain::{Command, RoomId, UserId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,6 +50,13 @@ pub(crate) enum Request {
         /// Gets those who are.
         reply: oneshot::Sender<Result<Vec<UserId>, Fault>>,
     },
+    /// Which of these pairs have a block between them?
+    Blocked {
+        /// Which pairs.
+        pairs: Vec<Pair>,
+        /// Gets those that have.
+        reply: oneshot::Sender<Result<Vec<Pair>, Fault>>,
+    },
     /// How does a person stand to a room?
     Standing {
         /// The room.
@@ -67,6 +75,7 @@ impl Request {
         match self {
             Self::Execute { reply, .. } => drop(reply.send(Err(fault))),
             Self::ActiveUsers { reply, .. } => drop(reply.send(Err(fault))),
+            Self::Blocked { reply, .. } => drop(reply.send(Err(fault))),
             Self::Standing { reply, .. } => drop(reply.send(Err(fault))),
         }
     }

@@ -3,6 +3,7 @@
 //! | key | value |
 //! |---|---|
 //! | `u` user id | the user, JSON |
+//! | `p` pair | the two people's relation, JSON |
 //! | `r` room id `h` | the room's version and last number |
 //! | `r` room id `d` | the room's details, JSON |
 //! | `r` room id `m` user id | one membership, JSON |
@@ -15,6 +16,8 @@
 
 use std::collections::HashSet;
 
+use domain::ids::Pair;
+use domain::relation::Relation;
 use domain::room::{Message, Number, Room};
 use domain::user::User;
 use domain::{RoomId, UserId, room};
@@ -30,6 +33,11 @@ const UNREADABLE_MAX: usize = 100_000;
 /// The key of a user's row.
 pub fn user_key(id: &UserId) -> Vec<u8> {
     [b"u", id.as_str().as_bytes()].concat()
+}
+
+/// The key of a relation's row.
+fn relation_key(pair: &Pair) -> Vec<u8> {
+    [b"p", pair.to_string().as_bytes()].concat()
 }
 
 fn room_key(id: RoomId, part: u8, rest: &[u8]) -> Vec<u8> {
@@ -66,6 +74,11 @@ pub fn load_user(store: &PartitionStore, id: &UserId) -> Result<User, Fault> {
     Ok(load(store, &user_key(id))?.unwrap_or_default())
 }
 
+/// Reads a relation; the initial state if there is none.
+pub fn load_relation(store: &PartitionStore, pair: &Pair) -> Result<Relation, Fault> {
+    Ok(load(store, &relation_key(pair))?.unwrap_or_default())
+}
+
 /// Reads a room without its messages; the initial state if there is none.
 pub fn load_room(store: &PartitionStore, id: RoomId) -> Result<Room, Fault> {
     let head_key = room_key(id, b'h', &[]);
@@ -87,6 +100,11 @@ pub fn load_room(store: &PartitionStore, id: RoomId) -> Result<Room, Fault> {
 /// The row of a user after an event.
 pub fn of_user(id: &UserId, user: &User) -> Row {
     (user_key(id), Some(encode(user)))
+}
+
+/// The row of a relation after an event.
+pub fn of_relation(pair: &Pair, relation: &Relation) -> Row {
+    (relation_key(pair), Some(encode(relation)))
 }
 
 /// The rows of a room that `event` changed, given the room after it.

@@ -11,7 +11,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::acceptance::Sequence;
-use domain::envelope::{Event, Version};
+use domain::envelope::{Envelope, Event, Version};
+use domain::relation::Relation;
 use domain::room::{Message, Number, Room};
 use domain::user::User;
 use domain::{RoomId, StreamId, UserId};
@@ -25,6 +26,8 @@ use crate::bus::Standing;
 pub enum State {
     /// A user.
     User(User),
+    /// Two people.
+    Relation(Relation),
     /// A room without its messages. Boxed: it is many times larger.
     Room(Box<Room>),
 }
@@ -34,6 +37,7 @@ impl State {
     pub fn version(&self) -> Version {
         match self {
             Self::User(user) => user.version,
+            Self::Relation(relation) => relation.version,
             Self::Room(room) => room.version,
         }
     }
@@ -41,6 +45,11 @@ impl State {
     /// Whether it is a person who registered and has not left.
     pub fn is_active_user(&self) -> bool {
         matches!(self, Self::User(user) if user.profile.is_some() && !user.deactivated)
+    }
+
+    /// Whether it is two people between whom a block stands.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self, Self::Relation(relation) if relation.is_blocked())
     }
 
     /// How `user` stands to the room; nothing when it does not exist.
@@ -56,6 +65,7 @@ impl State {
     fn size_bytes(&self) -> usize {
         match self {
             Self::User(user) => 512 + user.muted.len() * 32,
+            Self::Relation(_) => 256,
             Self::Room(room) => 768 + room.members.len() * 192,
         }
     }
@@ -141,6 +151,7 @@ impl Streams {
                 let value = match (cached, stream) {
                     (Some(state), _) => state,
                     (None, StreamId::User(id)) => State::User(rows::load_user(&self.store, id)?),
+                    (None, StreamId::Relation(pair)) => State::Relation(rows::load_relation(&self.store, pair)?),
                     (None, StreamId::Room(id)) => State::Room(Box::new(rows::load_room(&self.store, *id)?)),
                 };
                 self.cooling.push_back((sequence, Touched::Stream(stream.clone())));
@@ -157,16 +168,10 @@ impl Streams {
         }
     }
 
-    /// Applies an event that was drawn or folded at `sequence`, making `version`; gives the rows that it changes. `body` is the
-    /// event's own, as the log has it.
-    pub fn apply(
-        &mut self,
-        stream: &StreamId,
-        event: &Event,
-        body: &[u8],
-        version: Version,
-        sequence: Sequence,
-    ) -> Result<Vec<Row>, Fault> {
+    /// Applies an event that was drawn or folded; gives the rows that it changes. `body` is the event's own, as the log has it.
+    pub fn apply(&mut self, envelope: &Envelope, body: &[u8]) -> Result<Vec<Row>, Fault> {
+        let Envelope { stream, metadata, event } = envelope;
+        let (version, sequence) = (metadata.stream_version, metadata.sequence);
         let message = match (stream, event) {
             (StreamId::Room(room), Event::Room(event)) => match event.message_number() {
                 // Nothing is looked for under a number that is new.
@@ -178,8 +183,12 @@ impl Streams {
         };
         let mut changed = match (self.state(stream, sequence)?, event, stream) {
             (State::User(user), Event::User(event), StreamId::User(id)) => {
-                user.evolve(event, version);
+                user.evolve(event, version, metadata.command_id);
                 vec![rows::of_user(id, user)]
+            }
+            (State::Relation(relation), Event::Relation(event), StreamId::Relation(pair)) => {
+                relation.evolve(event, version);
+                vec![rows::of_relation(pair, relation)]
             }
             (State::Room(room), Event::Room(event), StreamId::Room(id)) => {
                 room.evolve(event, version);

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use command_api::bus::{CommandBus, Fault};
+use domain::command::Facts;
 use domain::envelope::Event;
-use domain::{CommandId, StreamId, UserId, room};
+use domain::{CommandId, StreamId, UserId, relation, room};
 use futures_util::future::join_all;
+use infra::tokens::Caller;
 
-use crate::world::{World, create_room, edit, fresh_id, register, send};
+use crate::world::{World, create_room, edit, eventually, fresh_id, register, relate, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_numbered_densely_and_every_outcome_is_in_the_log() {
@@ -118,4 +120,53 @@ async fn owners_answer_for_facts_about_their_streams() {
     assert_eq!(node.cluster.standing(&caller, room, &id("ben")).await.unwrap().unwrap().role, None);
     let StreamId::Room(nowhere) = create_room("ann").stream else { unreachable!() };
     assert_eq!(node.cluster.standing(&caller, nowhere, &id("ann")).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_befriend_and_block_each_other_and_owners_know_of_the_block() {
+    let world = World::new(2);
+    let node = world.node("a").await;
+    node.ready().await;
+    node.register(&world, &["ann", "ben", "cid"]).await;
+    let id = |name| UserId::parse(name).unwrap();
+    let facts = || Facts { active_users: ["ann", "ben"].map(id).into(), ..Facts::default() };
+    let (ann, ben) = (world.caller("ann"), world.caller("ben"));
+    let befriend = || relation::Command::Befriend { facts: facts() };
+    assert_eq!(node.execute(&ann, relate("ann", "ben", befriend())).await.unwrap().version, 1);
+    assert_eq!(node.execute(&ben, relate("ben", "ann", befriend())).await.unwrap().version, 2);
+    assert!(!node.execute(&ann, relate("ann", "ben", befriend())).await.unwrap().changed);
+    let blocked =
+        async |who: &Caller| node.cluster.blocked_users(who, &who.user, &["ann", "ben", "cid", "nobody"].map(id)).await.unwrap();
+    assert_eq!(blocked(&ann).await, BTreeSet::new());
+    node.execute(&ben, relate("ben", "ann", relation::Command::Block { facts: facts() })).await.unwrap();
+    // Both are told, so that neither learns who it was; and it is known at once.
+    assert_eq!((blocked(&ann).await, blocked(&ben).await), ([id("ben")].into(), [id("ann")].into()));
+    let refused = node.execute(&ann, relate("ann", "ben", befriend())).await;
+    assert!(matches!(refused, Err(Fault::Refused(refusal)) if refusal.code() == "blocked"));
+    // Ann cannot take back what Ben has set.
+    assert!(!node.execute(&ann, relate("ann", "ben", relation::Command::Unblock)).await.unwrap().changed);
+    assert!(matches!(node.execute(&ann, relate("ben", "ann", relation::Command::Unblock)).await, Err(Fault::NotAllowed)));
+    node.cluster.stop().await;
+    let node = world.node("b").await;
+    node.ready().await;
+    let after = node.cluster.blocked_users(&ann, &ann.user, &[id("ben")]).await.unwrap();
+    assert_eq!(after, [id("ben")].into(), "the next owner knows it from the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_is_repeated_with_success_after_its_window() {
+    let world = World::new(1);
+    let window = std::time::Duration::from_millis(1);
+    let node = world.node_with("a", |options| options.idempotency_window = window).await;
+    node.ready().await;
+    let id = CommandId::derived("saga", "register-user");
+    let first = node.execute(&world.service(), register("ann", id)).await.unwrap();
+    eventually("the first outcome is forgotten", async || {
+        let again = node.execute(&world.service(), register("ann", id)).await.unwrap();
+        assert_eq!(again.version, first.version);
+        !again.changed
+    })
+    .await;
+    let other = node.execute(&world.service(), register("ann", CommandId::derived("another", "register-user"))).await;
+    assert!(matches!(other, Err(Fault::Refused(refusal)) if refusal.code() == "user-exists"));
 }

@@ -9,11 +9,11 @@ use command_api::bus::{CommandBus, Fault, Outcome};
 use command_api::cluster::{Cluster, ClusterOptions, internal_router};
 use domain::command::{Body, Facts};
 use domain::envelope::Envelope;
-use domain::ids::{EventTopic, PartitionId};
+use domain::ids::{EventTopic, Pair, PartitionId};
 use domain::room::{self, Kind};
 use domain::text::{MessageText, RoomName, UserName};
 use domain::wire::Entry;
-use domain::{Command, CommandId, Cursor, RoomId, Scope, StreamId, UserId, Verdict, user};
+use domain::{Command, CommandId, Cursor, RoomId, Scope, StreamId, UserId, Verdict, relation, user};
 use infra::clock::SystemClock;
 use infra::log::{Log, StoredRecord, TopicPartition, embedded};
 use infra::random;
@@ -66,14 +66,24 @@ impl World {
 
     /// A node over a log of the test's own making.
     pub async fn node_over(&self, name: &str, log: Arc<dyn Log>) -> Node {
+        self.start(name, log, |_| {}).await
+    }
+
+    /// A node with options of its own.
+    pub async fn node_with(&self, name: &str, adapt: impl FnOnce(&mut ClusterOptions)) -> Node {
+        self.start(name, Arc::clone(&self.log), adapt).await
+    }
+
+    async fn start(&self, name: &str, log: Arc<dyn Log>, adapt: impl FnOnce(&mut ClusterOptions)) -> Node {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let options = ClusterOptions {
+        let mut options = ClusterOptions {
             node: name.to_owned(),
             internal_url: format!("http://{}", listener.local_addr().unwrap()),
             state_folder: self.folder.path().join(format!("state-{name}")),
             command_timeout: Duration::from_secs(20),
             ..ClusterOptions::default()
         };
+        adapt(&mut options);
         let cluster = Cluster::start(options, log, Arc::new(SystemClock)).await.unwrap();
         let router = internal_router(Arc::clone(&cluster), Arc::new(self.signer.verifier()));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -178,6 +188,12 @@ pub fn register(name: &str, id: CommandId) -> Command {
     command(StreamId::User(UserId::parse(name).unwrap()), name, id, Body::User(body))
 }
 
+/// What `who` asks of the relation with `other`.
+pub fn relate(who: &str, other: &str, body: relation::Command) -> Command {
+    let pair = Pair::of(&UserId::parse(who).unwrap(), &UserId::parse(other).unwrap()).unwrap();
+    command(StreamId::Relation(pair), who, fresh_id(), Body::Relation(body))
+}
+
 pub fn create_room(owner: &str) -> Command {
     let id = fresh_id();
     let room = RoomId::of_creation(&UserId::parse(owner).unwrap(), id);
@@ -187,7 +203,7 @@ pub fn create_room(owner: &str) -> Command {
         topic: None,
         members: Vec::new(),
         created_at: None,
-        facts: Facts { active_users: [UserId::parse(owner).unwrap()].into() },
+        facts: Facts { active_users: [UserId::parse(owner).unwrap()].into(), ..Facts::default() },
     };
     command(StreamId::Room(room), owner, id, Body::Room(body))
 }
@@ -197,12 +213,14 @@ pub fn send(room: RoomId, who: &str, text: &str, id: CommandId) -> Command {
         text: MessageText::parse(text).unwrap(),
         reply_to: None,
         mentions: Vec::new(),
+        facts: Facts::default(),
         sent_at: None,
     };
     command(StreamId::Room(room), who, id, Body::Room(body))
 }
 
 pub fn edit(room: RoomId, who: &str, number: u64, text: &str) -> Command {
-    let body = room::Command::EditMessage { number, text: MessageText::parse(text).unwrap(), mentions: Vec::new() };
+    let text = MessageText::parse(text).unwrap();
+    let body = room::Command::EditMessage { number, text, mentions: Vec::new(), facts: Facts::default() };
     command(StreamId::Room(room), who, fresh_id(), Body::Room(body))
 }

@@ -1,8 +1,8 @@
 //! Whether a command may be asked by a caller at all, before any state is looked at.
 
 use super::{Body, Command, Scope};
-use crate::ids::{RoomId, StreamId, UserId};
-use crate::{room, user};
+use crate::ids::{Pair, RoomId, StreamId, UserId};
+use crate::{relation, room, user};
 
 /// Why a caller may not ask for a command, whatever the state of its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,12 @@ pub enum NotAuthorised {
     /// Registering takes the `service` or the `import` scope.
     #[error("registering takes a token with the scope `service` or `import`")]
     Registration,
+    /// Closing and reopening a direct room takes the `service` scope.
+    #[error("closing and reopening a room takes a token with the scope `service`")]
+    Closing,
+    /// A relation is changed by one of its two people.
+    #[error("this is between two other people")]
+    NotOneOfTheTwo,
     /// People change nobody's profile but their own.
     #[error("this is somebody else's profile")]
     SomebodyElse,
@@ -37,7 +43,8 @@ impl Command {
         match (&self.stream, &self.body) {
             (StreamId::User(user), Body::User(command)) => self.authorise_user(user, command, caller, scope),
             (StreamId::Room(room), Body::Room(command)) => self.authorise_room(*room, command, caller, scope),
-            (StreamId::User(_), Body::Room(_)) | (StreamId::Room(_), Body::User(_)) => Err(NotAuthorised::WrongStream),
+            (StreamId::Relation(pair), Body::Relation(command)) => self.authorise_relation(pair, command, caller, scope),
+            _ => Err(NotAuthorised::WrongStream),
         }
     }
 
@@ -51,12 +58,29 @@ impl Command {
                 _ => Err(NotAuthorised::Registration),
             };
         }
-        self.authorise_actor(caller, scope)?;
+        let by_service = scope.service && matches!(command, user::Command::Deactivate);
+        self.authorise_actor(caller, scope, by_service)?;
         if self.actor == *user { Ok(()) } else { Err(NotAuthorised::SomebodyElse) }
     }
 
+    fn authorise_relation(
+        &self,
+        pair: &Pair,
+        command: &relation::Command,
+        caller: &UserId,
+        scope: Scope,
+    ) -> Result<(), NotAuthorised> {
+        // A process manager ends the friendships of a person who leaves for good; it makes none and blocks nobody.
+        let by_service = scope.service && matches!(command, relation::Command::Unfriend);
+        self.authorise_actor(caller, scope, by_service)?;
+        if pair.other(&self.actor).is_some() { Ok(()) } else { Err(NotAuthorised::NotOneOfTheTwo) }
+    }
+
     fn authorise_room(&self, room: RoomId, command: &room::Command, caller: &UserId, scope: Scope) -> Result<(), NotAuthorised> {
-        self.authorise_actor(caller, scope)?;
+        if matches!(command, room::Command::Close | room::Command::Reopen) {
+            return if scope.service { Ok(()) } else { Err(NotAuthorised::Closing) };
+        }
+        self.authorise_actor(caller, scope, scope.service && on_behalf_of_the_leaving(command))?;
         let room::Command::Create { kind, members, .. } = command else { return Ok(()) };
         // Room ids are derived. Without this check, somebody could make a room under the id of other people's direct room.
         let belongs = match kind {
@@ -68,8 +92,8 @@ impl Command {
         if belongs { Ok(()) } else { Err(NotAuthorised::WrongStream) }
     }
 
-    fn authorise_actor(&self, caller: &UserId, scope: Scope) -> Result<(), NotAuthorised> {
-        if self.actor == *caller || scope.import { Ok(()) } else { Err(NotAuthorised::OnBehalf) }
+    fn authorise_actor(&self, caller: &UserId, scope: Scope, by_service: bool) -> Result<(), NotAuthorised> {
+        if self.actor == *caller || scope.import || by_service { Ok(()) } else { Err(NotAuthorised::OnBehalf) }
     }
 
     /// Whether the command says when it happened, instead of leaving that to the clock.
@@ -82,11 +106,19 @@ impl Command {
                 | room::Command::Join { joined_at: time }
                 | room::Command::SendMessage { sent_at: time, .. },
             ) => time.is_some(),
-            Body::User(user::Command::ChangeProfile { .. } | user::Command::SetMuted { .. } | user::Command::Deactivate)
+            Body::Relation(
+                relation::Command::Befriend { .. }
+                | relation::Command::Unfriend
+                | relation::Command::Block { .. }
+                | relation::Command::Unblock,
+            )
+            | Body::User(user::Command::ChangeProfile { .. } | user::Command::SetMuted { .. } | user::Command::Deactivate)
             | Body::Room(
                 room::Command::Rename { .. }
                 | room::Command::SetTopic { .. }
                 | room::Command::Archive
+                | room::Command::Close
+                | room::Command::Reopen
                 | room::Command::Leave
                 | room::Command::RemoveMember { .. }
                 | room::Command::ChangeRole { .. }
@@ -97,4 +129,10 @@ impl Command {
             ) => false,
         }
     }
+}
+
+/// What a process manager asks for in the name of a person who leaves for good: to hand over, to archive what nobody can take
+/// over, to go.
+const fn on_behalf_of_the_leaving(command: &room::Command) -> bool {
+    matches!(command, room::Command::ChangeRole { .. } | room::Command::Archive | room::Command::Leave)
 }

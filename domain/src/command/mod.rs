@@ -11,7 +11,7 @@ pub use authority::NotAuthorised;
 
 use crate::ids::{CommandHash, CommandId, StreamId, UserId};
 use crate::time::Timestamp;
-use crate::{room, user};
+use crate::{relation, room, user};
 
 /// What a token allows beyond acting as its own subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,6 +58,8 @@ pub struct Command {
 pub enum Body {
     /// Of a user.
     User(user::Command),
+    /// Of two people.
+    Relation(relation::Command),
     /// Of a room.
     Room(room::Command),
 }
@@ -80,17 +82,26 @@ impl Body {
 
     /// What the client asked for.
     fn as_asked(&self) -> Cow<'_, Self> {
-        let Self::Room(command) = self else { return Cow::Borrowed(self) };
+        let command = match self {
+            Self::User(_) => return Cow::Borrowed(self),
+            Self::Relation(command) => return Cow::Owned(Self::Relation(command.as_asked())),
+            Self::Room(command) => command,
+        };
         let mut command = match command {
             room::Command::Create { .. } | room::Command::AddMembers { .. } => command.clone(),
-            room::Command::SendMessage { mentions, .. } | room::Command::EditMessage { mentions, .. } if !mentions.is_empty() => {
+            room::Command::SendMessage { mentions, facts, .. } | room::Command::EditMessage { mentions, facts, .. }
+                if !mentions.is_empty() || !facts.is_empty() =>
+            {
                 command.clone()
             }
             _ => return Cow::Borrowed(self),
         };
         match &mut command {
             room::Command::Create { facts, .. } | room::Command::AddMembers { facts, .. } => *facts = Facts::default(),
-            room::Command::SendMessage { mentions, .. } | room::Command::EditMessage { mentions, .. } => mentions.clear(),
+            room::Command::SendMessage { mentions, facts, .. } | room::Command::EditMessage { mentions, facts, .. } => {
+                mentions.clear();
+                *facts = Facts::default();
+            }
             _ => {}
         }
         Cow::Owned(Self::Room(command))
@@ -104,6 +115,9 @@ impl Body {
 pub struct Facts {
     /// Those of the people named by the command who exist and are active.
     pub active_users: BTreeSet<UserId>,
+    /// Those of the people named by the command with whom the actor stands in a block, whoever of the two set it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub blocked_users: BTreeSet<UserId>,
 }
 
 impl Facts {
@@ -119,6 +133,8 @@ impl Facts {
 pub struct Context<'a> {
     /// Who asks.
     pub actor: &'a UserId,
+    /// The command's id.
+    pub command: CommandId,
     /// The decision's time; becomes the event's `ce_time`.
     pub now: Timestamp,
 }
@@ -138,6 +154,9 @@ pub enum Refusal {
     /// A user refused.
     #[error(transparent)]
     User(#[from] user::Refusal),
+    /// Two people's relation refused.
+    #[error(transparent)]
+    Relation(#[from] relation::Refusal),
     /// A room refused.
     #[error(transparent)]
     Room(#[from] room::Refusal),
@@ -149,6 +168,7 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::User(refusal) => refusal.code(),
+            Self::Relation(refusal) => refusal.code(),
             Self::Room(refusal) => refusal.code(),
         }
     }
@@ -158,6 +178,7 @@ impl Refusal {
     pub const fn kind(&self) -> RefusalKind {
         match self {
             Self::User(refusal) => refusal.kind(),
+            Self::Relation(refusal) => refusal.kind(),
             Self::Room(refusal) => refusal.kind(),
         }
     }

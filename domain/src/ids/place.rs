@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RoomId, UserId};
+use super::{Pair, RoomId, UserId};
 
 /// The id of one stream: the key of its records, and the CloudEvents `subject`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ use super::{RoomId, UserId};
 pub enum StreamId {
     /// One person; lives in the `users` topic under the user id.
     User(UserId),
+    /// Two people; lives in the `users` topic under their sorted ids.
+    Relation(Pair),
     /// One room; lives in the `rooms` topic under the room id.
     Room(RoomId),
 }
@@ -22,7 +24,7 @@ impl StreamId {
     #[must_use]
     pub const fn topic(&self) -> EventTopic {
         match self {
-            Self::User(_) => EventTopic::Users,
+            Self::User(_) | Self::Relation(_) => EventTopic::Users,
             Self::Room(_) => EventTopic::Rooms,
         }
     }
@@ -38,6 +40,7 @@ impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(id) => id.fmt(f),
+            Self::Relation(pair) => pair.fmt(f),
             Self::Room(id) => id.fmt(f),
         }
     }

@@ -27,7 +27,7 @@ pub enum Command {
         /// When it was made, where an import knows better than the clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         created_at: Option<Timestamp>,
-        /// Who of them exists.
+        /// Who of them exists, and who stands in a block with the actor.
         #[serde(default, skip_serializing_if = "Facts::is_empty")]
         facts: Facts,
     },
@@ -43,6 +43,10 @@ pub enum Command {
     },
     /// Close for good: it can be read, and nothing changes any more.
     Archive,
+    /// Let nothing new be said in a direct room, because one of the two has blocked the other. A process manager asks for it.
+    Close,
+    /// Let the two of a direct room talk again, because no block is left. A process manager asks for it.
+    Reopen,
     /// Add people (members of a private or public room; moderators and owners only in a private one).
     AddMembers {
         /// Whom.
@@ -50,7 +54,7 @@ pub enum Command {
         /// When they joined, where an import knows better than the clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         joined_at: Option<Timestamp>,
-        /// Who of them exists.
+        /// Who of them exists, and who stands in a block with the actor.
         #[serde(default, skip_serializing_if = "Facts::is_empty")]
         facts: Facts,
     },
@@ -84,6 +88,9 @@ pub enum Command {
         /// Candidates for mentions (`@id` in the text, found at the edge); those who are members become mentions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentions: Vec<UserId>,
+        /// Who of them stands in a block with the actor.
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
+        facts: Facts,
         /// When it was said, where an import knows better than the clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent_at: Option<Timestamp>,
@@ -97,6 +104,9 @@ pub enum Command {
         /// Candidates for mentions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         mentions: Vec<UserId>,
+        /// Who of them stands in a block with the actor.
+        #[serde(default, skip_serializing_if = "Facts::is_empty")]
+        facts: Facts,
     },
     /// Unsay it (author, moderator, owner). The number stays.
     DeleteMessage {
@@ -134,6 +144,8 @@ impl Command {
             | Self::Rename { .. }
             | Self::SetTopic { .. }
             | Self::Archive
+            | Self::Close
+            | Self::Reopen
             | Self::AddMembers { .. }
             | Self::Join { .. }
             | Self::Leave

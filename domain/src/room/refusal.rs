@@ -37,6 +37,15 @@ pub enum Refusal {
         /// Who.
         users: Vec<UserId>,
     },
+    /// Between the actor and people named, one has blocked the other. It is not said which.
+    #[error("one has blocked the other: {}", some(users))]
+    UserBlocked {
+        /// Who.
+        users: Vec<UserId>,
+    },
+    /// Only a direct room is closed and reopened.
+    #[error("only a direct room can be closed and reopened")]
+    NotDirect,
     /// More people than one command may add.
     #[error("{users} people are too many for one command; it may add {MEMBERS_ADDED_MAX}")]
     TooManyAdded {
@@ -95,6 +104,8 @@ impl Refusal {
             Self::DirectHasNoName => "direct-has-no-name",
             Self::NameRequired => "name-required",
             Self::UserNotActive { .. } => "user-not-active",
+            Self::UserBlocked { .. } => "user-blocked",
+            Self::NotDirect => "not-direct",
             Self::TooManyAdded { .. } => "too-many-added",
             Self::RoomFull => "room-full",
             Self::NotAMember => "not-a-member",
@@ -120,6 +131,8 @@ impl Refusal {
             | Self::RoomArchived
             | Self::RoomClosed
             | Self::DirectRoom
+            | Self::NotDirect
+            | Self::UserBlocked { .. }
             | Self::RoomFull
             | Self::LastOwner
             | Self::MessageDeleted

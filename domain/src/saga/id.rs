@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Step;
-use crate::ids::{CommandId, UserId};
+use crate::ids::{CommandId, Pair, UserId};
 
 /// The name space of saga ids that are derived.
 const SAGA_IDS: Uuid = Uuid::from_u128(0x2f6b_90d4_3a1c_4b57_8d0e_66c1_94be_1f7a);
@@ -36,9 +36,15 @@ impl SagaId {
         Self(Uuid::new_v5(&SAGA_IDS, format!("deactivation\0{user}").as_bytes()))
     }
 
+    /// The direct room of two people: one process for as long as they may block each other.
+    #[must_use]
+    pub fn of_direct_room(pair: &Pair) -> Self {
+        Self(Uuid::new_v5(&SAGA_IDS, format!("direct-room\0{pair}").as_bytes()))
+    }
+
     /// The id of the command that takes `step`: the same in every attempt.
     #[must_use]
-    pub fn command(self, step: Step) -> CommandId {
+    pub fn command(self, step: &Step) -> CommandId {
         CommandId::derived(&self.to_string(), &step.name())
     }
 

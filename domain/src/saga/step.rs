@@ -3,17 +3,25 @@
 use std::borrow::Cow;
 
 use super::ReasonCode;
-use crate::ids::RoomId;
+use crate::ids::{RoomId, UserId};
 
 /// One step of a saga: one command to one stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     /// Registration: `RegisterUser` on the internal listener of command-api.
     RegisterUser,
+    /// Deactivation, first: the person's own stream says that it is over.
+    DeactivateUser,
     /// Deactivation: the person leaves a room.
     LeaveRoom(RoomId),
-    /// Deactivation, last: the person's own stream says that it is over.
-    DeactivateUser,
+    /// Deactivation: the last owner of a room makes somebody else owner.
+    PromoteOwner(RoomId, UserId),
+    /// Deactivation: the last owner of a room archives it, because nobody can take it over.
+    ArchiveRoom(RoomId),
+    /// A direct room: one of the two blocks the other. With the occasion, because it may happen again.
+    CloseRoom(RoomId, u64),
+    /// A direct room: no block is left.
+    ReopenRoom(RoomId, u64),
 }
 
 impl Step {
@@ -23,6 +31,10 @@ impl Step {
         match self {
             Self::RegisterUser => "register-user".into(),
             Self::LeaveRoom(room) => format!("leave-room/{room}").into(),
+            Self::PromoteOwner(room, user) => format!("promote-owner/{room}/{user}").into(),
+            Self::ArchiveRoom(room) => format!("archive-room/{room}").into(),
+            Self::CloseRoom(room, occasion) => format!("close-room/{room}/{occasion}").into(),
+            Self::ReopenRoom(room, occasion) => format!("reopen-room/{room}/{occasion}").into(),
             Self::DeactivateUser => "deactivate-user".into(),
         }
     }
@@ -36,6 +48,11 @@ impl Step {
                 &["room-not-found", "not-a-member", "member-not-found", "room-archived", "last-owner", "direct-room"]
             }
             Self::DeactivateUser => &["user-not-found"],
+            Self::PromoteOwner(..) => {
+                &["room-not-found", "not-a-member", "member-not-found", "room-archived", "role-required", "direct-room"]
+            }
+            Self::ArchiveRoom(_) => &["room-not-found", "not-a-member", "role-required", "direct-room"],
+            Self::CloseRoom(..) | Self::ReopenRoom(..) => &["room-not-found", "not-direct"],
         }
     }
 }
@@ -57,7 +74,7 @@ impl Outcome {
     /// A refusal is what [`Step::refusals`] lists, and nothing else: any other 4xx (a token that is over, a body that an older node
     /// does not know, a key that belongs to another body) says nothing about what an earlier attempt has done.
     #[must_use]
-    pub fn of_answer(step: Step, status: u16, code: Option<&str>) -> Self {
+    pub fn of_answer(step: &Step, status: u16, code: Option<&str>) -> Self {
         if matches!(status, 200..=299) {
             return Self::Done;
         }
@@ -101,15 +118,15 @@ mod tests {
         let saga = SagaId::from_uuid(uuid::Uuid::from_u128(1));
         let room = |n| RoomId::from_uuid(uuid::Uuid::from_u128(n));
         let steps = [Step::RegisterUser, Step::LeaveRoom(room(1)), Step::LeaveRoom(room(2)), Step::DeactivateUser];
-        let commands: std::collections::BTreeSet<_> = steps.iter().map(|step| saga.command(*step)).collect();
+        let commands: std::collections::BTreeSet<_> = steps.iter().map(|step| saga.command(step)).collect();
         assert_eq!(commands.len(), steps.len());
         // Of saga and step alone, for ever: a command that was sent before an upgrade is recognised after it.
-        assert_eq!(saga.command(Step::RegisterUser).to_string(), "19e9a268-ecd2-5860-897b-9010b6acce25");
+        assert_eq!(saga.command(&Step::RegisterUser).to_string(), "19e9a268-ecd2-5860-897b-9010b6acce25");
     }
 
     #[test]
     fn only_what_the_owner_decided_is_a_refusal() {
-        let of = |status, code| Outcome::of_answer(Step::RegisterUser, status, code);
+        let of = |status, code| Outcome::of_answer(&Step::RegisterUser, status, code);
         assert_eq!(of(201, None), Outcome::Done);
         assert_eq!(of(409, Some("user-exists")), Outcome::Refused(ReasonCode::parse("user-exists").unwrap()));
         for (status, code) in [

@@ -16,7 +16,9 @@ type Decided = Result<Decision<Event>, Refusal>;
 /// A [`Refusal`], which leaves no event.
 pub fn decide(user: &User, command: &Command, context: Context<'_>) -> Decided {
     match command {
-        Command::Register { user_name, registered_at } => register(user, user_name, registered_at.unwrap_or(context.now)),
+        Command::Register { user_name, registered_at } => {
+            register(user, user_name, registered_at.unwrap_or(context.now), context)
+        }
         Command::ChangeProfile { user_name, status_text } => {
             Ok(change_profile(active(user)?, user_name.as_ref(), status_text.as_ref()))
         }
@@ -38,9 +40,12 @@ fn active(user: &User) -> Result<&Profile, Refusal> {
     if user.deactivated { Err(Refusal::UserDeactivated) } else { Ok(profile) }
 }
 
-/// A user id is taken once and for ever, deactivated or not. (A repeat of the command that took it gets its first outcome from
-/// the owner's table of command ids, and never comes here.)
-fn register(user: &User, user_name: &UserName, registered_at: Timestamp) -> Decided {
+/// A user id is taken once and for ever, deactivated or not. The command that took it is told so whenever it is repeated: the saga
+/// behind it may have been away for longer than the owner's table of command ids remembers.
+fn register(user: &User, user_name: &UserName, registered_at: Timestamp, context: Context<'_>) -> Decided {
+    if user.registered_by == Some(context.command) {
+        return Ok(Decision::AlreadySo);
+    }
     if user.profile.is_some() {
         return Err(Refusal::UserExists);
     }

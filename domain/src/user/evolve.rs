@@ -2,13 +2,18 @@
 
 use super::{Event, User};
 use crate::envelope::Version;
+use crate::ids::CommandId;
 
 impl User {
-    /// Applies an event that made the stream's `version`.
-    pub fn evolve(&mut self, event: &Event, version: Version) {
+    /// Applies an event of `command` that made the stream's `version`.
+    pub fn evolve(&mut self, event: &Event, version: Version, command: CommandId) {
         self.version = version;
         match event {
-            Event::Registered(profile) | Event::ProfileChanged(profile) => self.profile = Some(profile.clone()),
+            Event::Registered(profile) => {
+                self.profile = Some(profile.clone());
+                self.registered_by = Some(command);
+            }
+            Event::ProfileChanged(profile) => self.profile = Some(profile.clone()),
             Event::MuteChanged(change) => {
                 if change.muted {
                     self.muted.insert(change.room_id);

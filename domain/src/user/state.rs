@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Profile;
 use crate::envelope::Version;
-use crate::ids::RoomId;
+use crate::ids::{CommandId, RoomId};
 
 /// A user. No profile: nobody registered this id yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -14,6 +14,8 @@ pub struct User {
     pub version: Version,
     /// The profile; nothing before registration.
     pub profile: Option<Profile>,
+    /// The command that registered the person: its repeat is a success, however late it comes.
+    pub registered_by: Option<CommandId>,
     /// Whether the person left for good.
     pub deactivated: bool,
     /// Rooms that the person does not want to hear of.

@@ -1,9 +1,10 @@
 //! Who may ask for what at all; commands as JSON; the digest of what they ask.
 
 use domain::command::{Body, Command, Facts};
+use domain::ids::Pair;
 use domain::room::{self, Kind};
 use domain::text::{StatusText, UserName};
-use domain::{CommandHash, CommandId, NotAuthorised, RoomId, Scope, StreamId, Timestamp, user};
+use domain::{CommandHash, CommandId, NotAuthorised, RoomId, Scope, StreamId, Timestamp, relation, user};
 use rstest::rstest;
 use uuid::Uuid;
 
@@ -45,7 +46,15 @@ fn long_ago() -> Option<Timestamp> {
     Timestamp::from_millis(1_000).ok()
 }
 
-use NotAuthorised::{OnBehalf, Registration, SomebodyElse, StatedTime, WrongStream};
+fn of_pair(actor: &str, [one, other]: [&str; 2], body: relation::Command) -> Command {
+    command(actor, StreamId::Relation(Pair::of(&person(one), &person(other)).unwrap()), Body::Relation(body))
+}
+fn befriend() -> relation::Command {
+    relation::Command::Befriend { facts: scene::facts(&[person(MEMBER)]) }
+}
+
+use NotAuthorised::{Closing, NotOneOfTheTwo, OnBehalf, Registration, SomebodyElse, StatedTime, WrongStream};
+use relation::Command::Unfriend;
 
 #[rstest]
 //                                                             person               administrator        service           import
@@ -54,7 +63,11 @@ use NotAuthorised::{OnBehalf, Registration, SomebodyElse, StatedTime, WrongStrea
 #[case::own_profile(of_user(OWNER, OWNER, user::Command::Deactivate), [Ok(()), Ok(()), Ok(()), Ok(())])]
 #[case::others_profile(of_user(OWNER, MEMBER, user::Command::Deactivate), [Err(SomebodyElse); 4])]
 #[case::for_anothers_profile(
-    of_user(MEMBER, MEMBER, user::Command::Deactivate), [Err(OnBehalf), Err(OnBehalf), Err(OnBehalf), Ok(())]
+    of_user(MEMBER, MEMBER, user::Command::ChangeProfile { user_name: None, status_text: None }),
+    [Err(OnBehalf), Err(OnBehalf), Err(OnBehalf), Ok(())]
+)]
+#[case::deactivate_another(
+    of_user(MEMBER, MEMBER, user::Command::Deactivate), [Err(OnBehalf), Err(OnBehalf), Ok(()), Ok(())]
 )]
 #[case::register(of_user(OWNER, "new", register()), [Err(Registration), Err(Registration), Ok(()), Ok(())])]
 #[case::register_in_its_name(of_user("new", "new", register()), [Err(Registration), Err(Registration), Ok(()), Ok(())])]
@@ -64,6 +77,19 @@ use NotAuthorised::{OnBehalf, Registration, SomebodyElse, StatedTime, WrongStrea
 )]
 #[case::a_room_command_to_a_user(
     command(OWNER, StreamId::User(person(OWNER)), Body::Room(room::Command::Leave)), [Err(WrongStream); 4]
+)]
+#[case::close(of_room(OWNER, room::Command::Close), [Err(Closing), Err(Closing), Ok(()), Err(Closing)])]
+#[case::reopen_for_another(of_room(MEMBER, room::Command::Reopen), [Err(Closing), Err(Closing), Ok(()), Err(Closing)])]
+#[case::leave_for_another(of_room(MEMBER, room::Command::Leave), [Err(OnBehalf), Err(OnBehalf), Ok(()), Ok(())])]
+#[case::hand_over_for_another(
+    of_room(MEMBER, scene::change_role(OWNER, room::Role::Owner)), [Err(OnBehalf), Err(OnBehalf), Ok(()), Ok(())]
+)]
+#[case::befriend(of_pair(OWNER, [OWNER, MEMBER], befriend()), [Ok(()), Ok(()), Ok(()), Ok(())])]
+#[case::befriend_for_another(of_pair(MEMBER, [OWNER, MEMBER], befriend()), [Err(OnBehalf), Err(OnBehalf), Err(OnBehalf), Ok(())])]
+#[case::unfriend_for_another(of_pair(MEMBER, [OWNER, MEMBER], Unfriend), [Err(OnBehalf), Err(OnBehalf), Ok(()), Ok(())])]
+#[case::between_two_others(of_pair(OWNER, [OTHER_MEMBER, MEMBER], Unfriend), [Err(NotOneOfTheTwo); 4])]
+#[case::a_relation_command_to_a_user(
+    command(OWNER, StreamId::User(person(OWNER)), Body::Relation(Unfriend)), [Err(WrongStream); 4]
 )]
 #[case::create(of_room(OWNER, create(Kind::Public, "a", &[])), [Ok(()), Ok(()), Ok(()), Ok(())])]
 #[case::create_under_another_id(
@@ -101,7 +127,13 @@ fn only_imports_state_times() {
         of_room(OWNER, room::Command::AddMembers { users: Vec::new(), joined_at: long_ago(), facts: Facts::default() }),
         of_room(
             OWNER,
-            room::Command::SendMessage { text: scene::text("a"), reply_to: None, mentions: Vec::new(), sent_at: long_ago() },
+            room::Command::SendMessage {
+                text: scene::text("a"),
+                reply_to: None,
+                mentions: Vec::new(),
+                facts: Facts::default(),
+                sent_at: long_ago(),
+            },
         ),
         of_user(OWNER, OWNER, user::Command::Register { user_name, registered_at: long_ago() }),
     ] {
@@ -123,6 +155,7 @@ fn one_of_each() -> Vec<Command> {
         text: scene::text("@mia hello"),
         reply_to: Some(1),
         mentions: vec![person(MEMBER)],
+        facts: scene::facts(&[person(MEMBER)]),
         sent_at: long_ago(),
     };
     let mut traced = numbered(MEMBER);
@@ -135,6 +168,8 @@ fn one_of_each() -> Vec<Command> {
         of_room(OWNER, scene::rename("b")),
         of_room(OWNER, scene::set_topic("b")),
         of_room(OWNER, room::Command::Archive),
+        of_room(OWNER, room::Command::Close),
+        of_room(OWNER, room::Command::Reopen),
         of_room(OWNER, scene::add(&[MEMBER])),
         of_room(OWNER, room::Command::Join { joined_at: long_ago() }),
         of_room(OWNER, room::Command::Leave),
@@ -148,6 +183,10 @@ fn one_of_each() -> Vec<Command> {
         of_user(OWNER, OWNER, user::Command::ChangeProfile { user_name: UserName::parse("New").ok(), status_text }),
         of_user(OWNER, OWNER, user::Command::SetMuted { room: some_room(), muted: true }),
         of_user(OWNER, OWNER, user::Command::Deactivate),
+        of_pair(OWNER, [OWNER, MEMBER], befriend()),
+        of_pair(OWNER, [OWNER, MEMBER], Unfriend),
+        of_pair(OWNER, [OWNER, MEMBER], relation::Command::Block { facts: scene::facts(&[person(MEMBER)]) }),
+        of_pair(OWNER, [OWNER, MEMBER], relation::Command::Unblock),
     ]
 }
 
@@ -185,10 +224,14 @@ fn the_digest_tells_wishes_apart_and_leaves_out_what_the_edge_adds() {
     assert_eq!(digest(with_facts), digest(without));
 
     let mut without = send("hello @mia");
-    if let room::Command::SendMessage { mentions, .. } = &mut without {
+    if let room::Command::SendMessage { mentions, facts, .. } = &mut without {
         mentions.clear();
+        *facts = Facts::default();
     }
     assert_eq!(digest(send("hello @mia")), digest(without));
+    let (known, unknown) = (befriend(), relation::Command::Befriend { facts: Facts::default() });
+    let of_pair = |body| of_pair(OWNER, [OWNER, MEMBER], body).hash;
+    assert_eq!(of_pair(known), of_pair(unknown));
 
     let all = one_of_each();
     for (at, one) in all.iter().enumerate() {

@@ -42,7 +42,8 @@ pub fn read(text: &str) -> Record {
 }
 
 fn topic_of(event_type: &str) -> EventTopic {
-    if event_type.starts_with("sarangbang.user.") { EventTopic::Users } else { EventTopic::Rooms }
+    let of_people = ["sarangbang.user.", "sarangbang.relation."].iter().any(|kind| event_type.starts_with(kind));
+    if of_people { EventTopic::Users } else { EventTopic::Rooms }
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod hostile_records;
 #[cfg(test)]
 mod message_specs;
 #[cfg(test)]
+mod relation_specs;
+#[cfg(test)]
 mod room_properties;
 #[cfg(test)]
 mod room_specs;

@@ -1,5 +1,6 @@
 //! What may be said in a room.
 
+use domain::command::Facts;
 use domain::room::{
     Command, Content, Event, Kind, MENTIONS_MAX, Member, Message, MessageDeleted, MessageEdited, MessageFacts, MessagePersonal,
     MessageSent, REACTIONS_MAX, Reaction, Role,
@@ -9,8 +10,8 @@ use domain::{Timestamp, UserId};
 use rstest::rstest;
 
 use crate::scene::{
-    MEMBER, MODERATOR, OTHER_MEMBER, OWNER, STRANGER, Scene, change_role, delete, edit, moment, react, remove, reply, send, text,
-    unreact, user, users,
+    FOE, MEMBER, MODERATOR, OTHER_MEMBER, OWNER, STRANGER, Scene, change_role, delete, edit, moment, react, remove, reply, send,
+    text, unreact, user, users,
 };
 
 /// A public room in which `MEMBER` wrote message 1.
@@ -80,7 +81,8 @@ fn what_is_sent_is_what_the_event_and_the_message_say() {
 #[test]
 fn imports_say_when_it_was_said() {
     let sent_at = Timestamp::from_millis(1_000).ok();
-    let command = Command::SendMessage { text: text("long ago"), reply_to: None, mentions: Vec::new(), sent_at };
+    let command =
+        Command::SendMessage { text: text("long ago"), reply_to: None, mentions: Vec::new(), facts: Facts::default(), sent_at };
     let (scene, _) = Scene::of(Kind::Public).event(MEMBER, command);
     assert_eq!(scene.messages.get(&1).map(|message| message.sent_at), sent_at);
 }
@@ -91,10 +93,18 @@ fn members_are_mentioned_once_and_never_by_themselves() {
         text: text("…"),
         reply_to: None,
         mentions: users(&[OWNER, STRANGER, MEMBER, MODERATOR, OWNER, "nobody"]),
+        facts: Facts::default(),
         sent_at: None,
     };
     let (scene, _) = Scene::of(Kind::Public).event(MEMBER, command);
     assert_eq!(scene.messages.get(&1).unwrap().facts().unwrap().mentions, users(&[OWNER, MODERATOR]));
+}
+
+#[test]
+fn across_a_block_nobody_is_mentioned() {
+    let mut scene = Scene::of(Kind::Public).given(FOE, crate::scene::join());
+    scene = scene.given(MEMBER, send("@fay @olga")).given(MEMBER, edit(1, "@olga @fay!"));
+    assert_eq!(scene.messages.get(&1).unwrap().facts().unwrap().mentions, users(&[OWNER]));
 }
 
 #[test]
@@ -104,7 +114,13 @@ fn as_many_are_mentioned_as_may_be() {
     for user_id in crowd.clone() {
         scene.room.members.insert(user_id.clone(), Member { user_id, role: Role::Member, joined_at: moment(1) });
     }
-    let command = Command::SendMessage { text: text("all"), reply_to: None, mentions: crowd.clone(), sent_at: None };
+    let command = Command::SendMessage {
+        text: text("all"),
+        reply_to: None,
+        mentions: crowd.clone(),
+        facts: Facts::default(),
+        sent_at: None,
+    };
     let (scene, _) = scene.event(MEMBER, command);
     assert_eq!(scene.messages.get(&1).unwrap().facts().unwrap().mentions, crowd[..MENTIONS_MAX]);
 }

@@ -12,7 +12,7 @@ use domain::{Timestamp, UserId};
 use rstest::rstest;
 
 use crate::scene::{
-    GHOST, MEMBER, MODERATOR, OTHER_MEMBER, OWNER, STRANGER, Scene, add, change_role, create, create_direct, join, moment,
+    FOE, GHOST, MEMBER, MODERATOR, OTHER_MEMBER, OWNER, STRANGER, Scene, add, change_role, create, create_direct, join, moment,
     remove, rename, send, set_topic, user, users,
 };
 
@@ -170,7 +170,7 @@ fn imports_say_when_people_joined() {
     let at = Timestamp::from_millis(1_000).unwrap();
     let (scene, _) = Scene::of(Kind::Public).event(STRANGER, Command::Join { joined_at: Some(at) });
     assert_eq!(scene.room.members.get(&user(STRANGER)).unwrap().joined_at, at);
-    let facts = Facts { active_users: BTreeSet::from([user("new")]) };
+    let facts = Facts { active_users: BTreeSet::from([user("new")]), ..Facts::default() };
     let (scene, _) = scene.event(OWNER, Command::AddMembers { users: users(&["new"]), joined_at: Some(at), facts });
     assert_eq!(scene.room.members.get(&user("new")).unwrap().joined_at, at);
 }
@@ -241,28 +241,57 @@ fn limits_on_people() {
 #[test]
 fn a_direct_room_closes_and_reopens() {
     let scene = Scene::of(Kind::Direct).given(MEMBER, send_first());
-    let closed = Details { status: Status::Closed, ..scene.details() };
-    let scene = scene.given_event(Event::Closed(closed.clone()));
+    assert_eq!(scene.then(MEMBER, &Command::Reopen), "already so");
+    let scene = scene.given(MEMBER, Command::Close);
+    assert_eq!((scene.details().status, scene.then(OTHER_MEMBER, &Command::Close).as_str()), (Status::Closed, "already so"));
     for command in [send("hello"), crate::scene::edit(1, "changed"), crate::scene::react(1, "👍")] {
         assert_eq!(scene.then(MEMBER, &command), "room-closed", "{command:?}");
     }
     assert_eq!(scene.then(MEMBER, &crate::scene::unreact(1, "👍")), "already so");
     assert_eq!(scene.then(MEMBER, &crate::scene::delete(1)), "message-deleted");
     assert_eq!(scene.then(OTHER_MEMBER, &create_direct(&[MEMBER])), "already so");
-    let scene = scene.given_event(Event::Reopened(Details { status: Status::Open, ..closed }));
+    assert_eq!(scene.then(STRANGER, &Command::Reopen), "room-not-found");
+    let scene = scene.given(OTHER_MEMBER, Command::Reopen);
     assert_eq!(scene.then(OTHER_MEMBER, &send("hello")), "message-sent");
+}
+
+#[test]
+fn only_a_direct_room_closes() {
+    for kind in [Kind::Public, Kind::Private] {
+        assert_eq!(Scene::of(kind).then(OWNER, &Command::Close), "not-direct");
+        assert_eq!(Scene::of(kind).then(OWNER, &Command::Reopen), "not-direct");
+    }
+}
+
+#[test]
+fn across_a_block_nobody_is_brought_in() {
+    assert_eq!(Scene::nothing().then(MEMBER, &create_direct(&[FOE])), "user-blocked");
+    assert_eq!(Scene::nothing().then(OWNER, &create(Kind::Private, "a", &[MEMBER, FOE])), "user-blocked");
+    assert_eq!(Scene::of(Kind::Public).then(OWNER, &add(&[STRANGER, FOE])), "user-blocked");
+    let refusal = Scene::of(Kind::Public).decide(OWNER, &add(&[FOE])).unwrap_err();
+    assert_eq!(refusal.to_string(), "one has blocked the other: fay");
 }
 
 /// A refusal that no spec provokes is a rule that nobody checks.
 #[test]
 fn every_refusal_has_a_spec() {
-    let specs = [include_str!("room_specs.rs"), include_str!("message_specs.rs"), include_str!("user_specs.rs")].concat();
-    let codes: Vec<&str> = [include_str!("../../src/room/refusal.rs"), include_str!("../../src/user/refusal.rs")]
-        .into_iter()
-        .flat_map(|source| source.split("=> \"").skip(1))
-        .filter_map(|rest| rest.split('"').next())
-        .filter(|code| !code.contains(' ') && *code != "owners" && *code != "members")
-        .collect();
+    let specs = [
+        include_str!("room_specs.rs"),
+        include_str!("message_specs.rs"),
+        include_str!("user_specs.rs"),
+        include_str!("relation_specs.rs"),
+    ]
+    .concat();
+    let codes: Vec<&str> = [
+        include_str!("../../src/room/refusal.rs"),
+        include_str!("../../src/user/refusal.rs"),
+        include_str!("../../src/relation/refusal.rs"),
+    ]
+    .into_iter()
+    .flat_map(|source| source.split("=> \"").skip(1))
+    .filter_map(|rest| rest.split('"').next())
+    .filter(|code| !code.contains(' ') && *code != "owners" && *code != "members")
+    .collect();
     assert!(codes.len() > 20, "the codes are not where this test looks for them: {codes:?}");
     for code in &codes {
         assert!(specs.contains(&format!("\"{code}\"")), "no spec is refused with {code}");

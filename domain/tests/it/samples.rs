@@ -1,7 +1,8 @@
 //! One event of every type, with every field set: what the golden files hold. The values are written out in full, so that a new
 //! field does not compile here before somebody has thought about its stored form.
 
-use domain::ids::{CommandHash, CommandId, EventTopic, PartitionId, RoomId, StreamId};
+use domain::ids::{CommandHash, CommandId, EventTopic, Pair, PartitionId, RoomId, StreamId};
+use domain::relation::{Blocked, Step, Unblocked};
 use domain::room::{
     Details, DetailsPersonal, Event, Kind, Member, MemberGone, MembersAdded, MessageDeleted, MessageEdited, MessageFacts,
     MessagePersonal, MessageSent, Reaction, Role, RoomCreated, Status,
@@ -9,7 +10,7 @@ use domain::room::{
 use domain::text::{Emoji, RoomName, StatusText, Topic, UserName};
 use domain::user::{Deactivated, MuteChanged, Profile, ProfilePersonal};
 use domain::wire::{Claim, Record, event_id};
-use domain::{Envelope, Metadata, Timestamp, user};
+use domain::{Envelope, Metadata, Timestamp, relation, user};
 use uuid::Uuid;
 
 use crate::scene::{moment, text, user as person, users};
@@ -87,6 +88,19 @@ fn users_events() -> Vec<(&'static str, user::Event)> {
     ]
 }
 
+fn relation_events() -> Vec<relation::Event> {
+    use relation::Event;
+    let step = || Step { by: person("alice"), other: person("길동"), at: moment(6) };
+    vec![
+        Event::FriendRequested(step()),
+        Event::FriendAccepted(step()),
+        Event::FriendDeclined(step()),
+        Event::FriendRemoved(step()),
+        Event::Blocked(Blocked { step: step(), mutual: true }),
+        Event::Unblocked(Unblocked { step: step(), still_blocked: true }),
+    ]
+}
+
 /// Every type with every field set; then, marked `.plain`, those with optional fields once more without them.
 fn rooms_events() -> Vec<(&'static str, Event)> {
     let direct = Details {
@@ -140,7 +154,11 @@ pub fn records() -> Vec<(String, Record)> {
     let rooms = rooms_events().into_iter().map(|(suffix, event)| {
         (suffix, envelope(StreamId::Room(room_id()), EventTopic::Rooms, domain::Event::Room(event), suffix.is_empty()))
     });
-    for (suffix, envelope) in users.chain(rooms) {
+    let pair = Pair::of(&person("alice"), &person("길동")).unwrap();
+    let relations = relation_events()
+        .into_iter()
+        .map(|event| ("", envelope(StreamId::Relation(pair.clone()), EventTopic::Users, domain::Event::Relation(event), true)));
+    for (suffix, envelope) in users.chain(relations).chain(rooms) {
         records.push((format!("{}{suffix}", envelope.event.type_name()), Record::of_event(&envelope)));
     }
     records

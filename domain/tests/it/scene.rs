@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use domain::command::{Context, Facts};
 use domain::room::{self, Command, Event, Kind, Message, Number, Refusal, Role, Room};
 use domain::text::{Emoji, MessageText, RoomName, Topic};
-use domain::{Decision, Timestamp, UserId};
+use domain::{CommandId, Decision, Timestamp, UserId};
 
-/// The cast. `GHOST` never registered.
+/// The cast. `GHOST` never registered; between `FOE` and everybody else there is a block.
 pub const OWNER: &str = "olga";
 pub const MODERATOR: &str = "mona";
 pub const MEMBER: &str = "mia";
 pub const OTHER_MEMBER: &str = "milo";
 pub const STRANGER: &str = "sam";
 pub const GHOST: &str = "ghost";
+pub const FOE: &str = "fay";
 
 /// A room with its messages, as an owner holds them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,9 +39,19 @@ pub fn text(raw: &str) -> MessageText {
 pub fn moment(version: u64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + i64::try_from(version).unwrap() * 1_000).unwrap()
 }
-/// Everybody but the ghost exists.
+/// The id of the command that makes `version`.
+pub fn command_id(version: u64) -> CommandId {
+    CommandId::from_uuid(uuid::Uuid::from_u128(version.into()))
+}
+/// Everybody but the ghost exists; with the foe, everybody stands in a block.
 pub fn facts(about: &[UserId]) -> Facts {
-    Facts { active_users: about.iter().filter(|id| id.as_str() != GHOST).cloned().collect() }
+    let those = |such: fn(&UserId) -> bool| about.iter().filter(|id| such(id)).cloned().collect();
+    Facts { active_users: those(|id| id.as_str() != GHOST), blocked_users: those(|id| id.as_str() == FOE) }
+}
+
+/// Only the blocks: whom a text mentions is not asked to exist.
+fn blocks(about: &[UserId]) -> Facts {
+    Facts { active_users: std::collections::BTreeSet::new(), ..facts(about) }
 }
 
 impl Scene {
@@ -68,12 +79,6 @@ impl Scene {
         self
     }
 
-    /// An event that no command yields yet.
-    pub fn given_event(mut self, event: Event) -> Self {
-        self.apply(event);
-        self
-    }
-
     /// Decides, and applies the event if there is one.
     pub fn when(&mut self, who: &str, command: &Command) -> Result<Decision<Event>, Refusal> {
         let outcome = self.decide(who, command);
@@ -87,7 +92,7 @@ impl Scene {
     pub fn decide(&self, who: &str, command: &Command) -> Result<Decision<Event>, Refusal> {
         let target = command.target().and_then(|number| self.messages.get(&number));
         let (actor, now) = (user(who), moment(self.room.version + 1));
-        room::decide(&self.room, target, command, Context { actor: &actor, now })
+        room::decide(&self.room, target, command, Context { actor: &actor, command: command_id(self.room.version + 1), now })
     }
 
     /// The event that the command yields; it must yield one.
@@ -154,13 +159,17 @@ pub fn change_role(id: &str, role: Role) -> Command {
     Command::ChangeRole { user: user(id), role }
 }
 pub fn send(raw: &str) -> Command {
-    Command::SendMessage { text: text(raw), reply_to: None, mentions: domain::mentions::candidates(raw), sent_at: None }
+    let mentions = domain::mentions::candidates(raw);
+    let facts = blocks(&mentions);
+    Command::SendMessage { text: text(raw), reply_to: None, mentions, facts, sent_at: None }
 }
 pub fn reply(raw: &str, to: Number) -> Command {
-    Command::SendMessage { text: text(raw), reply_to: Some(to), mentions: Vec::new(), sent_at: None }
+    Command::SendMessage { text: text(raw), reply_to: Some(to), mentions: Vec::new(), facts: Facts::default(), sent_at: None }
 }
 pub fn edit(number: Number, raw: &str) -> Command {
-    Command::EditMessage { number, text: text(raw), mentions: domain::mentions::candidates(raw) }
+    let mentions = domain::mentions::candidates(raw);
+    let facts = blocks(&mentions);
+    Command::EditMessage { number, text: text(raw), mentions, facts }
 }
 pub const fn delete(number: Number) -> Command {
     Command::DeleteMessage { number }

@@ -7,7 +7,7 @@ use domain::{Decision, RoomId, Timestamp};
 use rstest::rstest;
 use uuid::Uuid;
 
-use crate::scene::moment;
+use crate::scene::{command_id, moment};
 
 fn register(name: &str) -> Command {
     Command::Register { user_name: UserName::parse(name).unwrap(), registered_at: None }
@@ -27,9 +27,10 @@ fn mute(n: usize, muted: bool) -> Command {
 
 fn when(state: &mut User, command: &Command) -> Result<Decision<Event>, user::Refusal> {
     let actor = crate::scene::user("alice");
-    let outcome = user::decide(state, command, Context { actor: &actor, now: moment(state.version + 1) });
+    let (id, now) = (command_id(state.version + 1), moment(state.version + 1));
+    let outcome = user::decide(state, command, Context { actor: &actor, command: id, now });
     if let Ok(Decision::Event(event)) = &outcome {
-        state.evolve(event, state.version + 1);
+        state.evolve(event, state.version + 1, id);
     }
     outcome
 }
@@ -88,6 +89,18 @@ fn without_a_stated_time_people_register_now() {
     let mut alice = User::default();
     when(&mut alice, &register("Alice")).unwrap();
     assert_eq!(alice.profile.map(|profile| profile.registered_at), Some(moment(1)));
+}
+
+#[test]
+fn the_command_that_registered_is_a_success_however_late_it_is_repeated() {
+    let mut alice = User::default();
+    when(&mut alice, &register("Alice")).unwrap();
+    when(&mut alice, &Command::Deactivate).unwrap();
+    let actor = crate::scene::user("alice");
+    let again =
+        |alice: &User, id| user::decide(alice, &register("Alice"), Context { actor: &actor, command: id, now: moment(9) });
+    assert_eq!(again(&alice, command_id(1)), Ok(Decision::AlreadySo));
+    assert_eq!(again(&alice, command_id(2)).unwrap_err().code(), "user-exists");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use domain::ids::EventTopic;
+use domain::relation::Relation;
 use domain::room::{Message, Room};
 use domain::user::User;
 use domain::wire::{DecodeError, Entry, Record};
@@ -67,10 +68,17 @@ fn event(envelope: &Envelope, topic: EventTopic) -> String {
     match &envelope.event {
         Event::User(event) => {
             let mut user = User::default();
-            user.evolve(event, version);
+            user.evolve(event, version, envelope.metadata.command_id);
             let once = user.clone();
-            user.evolve(event, version);
+            user.evolve(event, version, envelope.metadata.command_id);
             assert_eq!(user, once, "twice is not once");
+        }
+        Event::Relation(event) => {
+            let mut relation = Relation::default();
+            relation.evolve(event, version);
+            let once = relation.clone();
+            relation.evolve(event, version);
+            assert_eq!(relation, once, "twice is not once");
         }
         Event::Room(event) => {
             let mut room = Room::default();

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use command_api::bus::{CommandBus, Fault, Outcome, Standing};
 use command_api::http::{ReadPosition, ReadPositions};
 use domain::command::{Body, Context};
-use domain::ids::{EventTopic, PartitionId};
+use domain::ids::{Pair, PartitionId};
+use domain::relation::{self, Relation};
 use domain::room::{Details, DetailsPersonal, Kind, Member, Message, Number, Role, Room, Status};
 use domain::text::{MessageText, RoomName, Topic, UserName};
 use domain::user::User;
 use domain::wire::{Entry, Record, event_id};
-use domain::{Command, Decision, Envelope, Event, Metadata, Refusal, RoomId, StreamId, Timestamp, UserId, room, user};
+use domain::{Command, CommandId, Decision, Envelope, Event, Metadata, Refusal, RoomId, StreamId, Timestamp, UserId, room, user};
 use infra::log::RECORD_BYTES_MAX;
 use infra::tokens::Caller;
 
@@ -35,6 +36,7 @@ fn now() -> Timestamp {
 #[derive(Default)]
 struct Streams {
     users: BTreeMap<UserId, User>,
+    relations: BTreeMap<Pair, Relation>,
     rooms: BTreeMap<RoomId, Room>,
     messages: BTreeMap<(RoomId, Number), Message>,
 }
@@ -62,8 +64,10 @@ impl World {
         streams.messages.insert((room_id(), 1), message);
         for user in [ann, bob] {
             let mut state = User::default();
-            if let Ok(Decision::Event(event)) = user::decide(&state, &register(&user), Context { actor: &user, now: now() }) {
-                state.evolve(&event, 1);
+            let command = CommandId::derived("fuzz", user.as_str());
+            let context = Context { actor: &user, command, now: now() };
+            if let Ok(Decision::Event(event)) = user::decide(&state, &register(&user), context) {
+                state.evolve(&event, 1, command);
             }
             streams.users.insert(user, state);
         }
@@ -82,11 +86,15 @@ fn register(user: &UserId) -> user::Command {
 
 impl Streams {
     fn decide(&self, command: &Command) -> Result<Decision<Event>, Refusal> {
-        let context = Context { actor: &command.actor, now: now() };
+        let context = Context { actor: &command.actor, command: command.id, now: now() };
         match (&command.stream, &command.body) {
             (StreamId::User(id), Body::User(body)) => {
                 let state = self.users.get(id).cloned().unwrap_or_default();
                 wrap(user::decide(&state, body, context), Event::User)
+            }
+            (StreamId::Relation(pair), Body::Relation(body)) => {
+                let state = self.relations.get(pair).cloned().unwrap_or_default();
+                wrap(relation::decide(&state, pair, body, context), Event::Relation)
             }
             (StreamId::Room(id), Body::Room(body)) => {
                 let state = self.rooms.get(id).cloned().unwrap_or_default();
@@ -98,10 +106,16 @@ impl Streams {
     }
 
     /// Applies the event; returns the version that it makes.
-    fn evolve(&mut self, stream: &StreamId, event: &Event) -> u64 {
+    fn evolve(&mut self, stream: &StreamId, event: &Event, command: CommandId) -> u64 {
         match (stream, event) {
             (StreamId::User(id), Event::User(event)) => {
                 let state = self.users.entry(id.clone()).or_default();
+                let version = state.version + 1;
+                state.evolve(event, version, command);
+                version
+            }
+            (StreamId::Relation(pair), Event::Relation(event)) => {
+                let state = self.relations.entry(pair.clone()).or_default();
                 let version = state.version + 1;
                 state.evolve(event, version);
                 version
@@ -139,13 +153,10 @@ impl CommandBus for World {
 
         let mut streams = self.streams();
         let decision = streams.decide(&command).map_err(Fault::Refused)?;
-        let topic = match command.stream {
-            StreamId::User(_) => EventTopic::Users,
-            StreamId::Room(_) => EventTopic::Rooms,
-        };
+        let topic = command.stream.topic();
         let (mut version, mut number, changed) = (1, None, matches!(decision, Decision::Event(_)));
         if let Decision::Event(event) = decision {
-            version = streams.evolve(&command.stream, &event);
+            version = streams.evolve(&command.stream, &event, command.id);
             if let Event::Room(event) = &event {
                 number = event.message_number();
             }
@@ -159,6 +170,15 @@ impl CommandBus for World {
         Ok(users.iter().filter(|user| streams.users.get(user).is_some_and(User::is_active)).cloned().collect())
     }
 
+    async fn blocked_users(&self, _caller: &Caller, user: &UserId, others: &[UserId]) -> Result<BTreeSet<UserId>, Fault> {
+        let streams = self.streams();
+        let blocked = |other: &&UserId| {
+            let pair = Pair::of(user, other);
+            pair.and_then(|pair| streams.relations.get(&pair)).is_some_and(Relation::is_blocked)
+        };
+        Ok(others.iter().filter(blocked).cloned().collect())
+    }
+
     async fn standing(&self, _caller: &Caller, room: RoomId, user: &UserId) -> Result<Option<Standing>, Fault> {
         let streams = self.streams();
         let standing = |room: &Room| Standing { role: room.members.get(user).map(|m| m.role), last_number: room.last_number };
@@ -168,10 +188,7 @@ impl CommandBus for World {
 
 /// What is decided fits into the log and reads back as it was.
 fn recorded(command: &Command, version: u64, event: Event) -> Result<(), Fault> {
-    let topic = match command.stream {
-        StreamId::User(_) => EventTopic::Users,
-        StreamId::Room(_) => EventTopic::Rooms,
-    };
+    let topic = command.stream.topic();
     let metadata = Metadata {
         id: event_id(PartitionId { topic, number: 0 }, 1, 7),
         time: now(),

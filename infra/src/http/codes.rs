@@ -125,7 +125,18 @@ pub const CODES: &[Code] = &[
         "Service unavailable",
         "Another service of ours cannot be reached now. Try again after `Retry-After`.",
     ),
+    // Refusals of the stream of two people (`domain::relation::Refusal`).
+    row("person-not-found", 404, "No such person", "The person does not exist, or has left for good."),
+    row("not-one-of-the-two", 403, "Not one of the two", "What is between two people is changed by these two alone."),
+    row("blocked", 409, "Blocked", "One of the two has blocked the other. It is not said which."),
     // Refusals of rooms (`domain::room::Refusal`).
+    row(
+        "user-blocked",
+        409,
+        "Blocked",
+        "Between the caller and people named, one has blocked the other, so that they are not brought together; `detail` names them.",
+    ),
+    row("not-direct", 409, "Not a direct room", "Only a direct room can be closed and reopened."),
     row("room-not-found", 404, "No such room", "There is no such room, or the caller may not know of it."),
     row("member-not-found", 404, "No such member", "The person is not a member of the room."),
     row("message-not-found", 404, "No such message", "The room has no message of this number."),
@@ -162,6 +173,21 @@ pub const CODES: &[Code] = &[
     row("user-exists", 409, "User id taken", "The user id is taken, for ever."),
     row("user-deactivated", 409, "Left for good", "The person has left for good."),
     row("too-many-muted", 409, "Too many muted rooms", "As many rooms are muted as may be."),
+    // What administrators are told about sagas (`orchestrator::http`).
+    row("saga-not-found", 404, "No such saga", "There is no saga of this id, or it ended more than 30 days ago."),
+    row("saga-busy", 409, "Saga busy", "The saga went on at this very moment; look at it again."),
+    row(
+        "saga-idle",
+        409,
+        "Nothing under way",
+        "The saga is over, or waits for something to happen in the log: there is no step to try.",
+    ),
+    row(
+        "saga-not-abortable",
+        409,
+        "Saga cannot be aborted",
+        "It must go on to its end, or something that was tried may still turn out to have happened. It ends by itself once that is known.",
+    ),
     // What operators are told on the internal listener (`projectors::http`).
     row("projection-not-found", 404, "No such read model", "There is no read model of this name."),
     row(

@@ -103,7 +103,7 @@ fn wanted(name: &str, key: u128) -> NewAccount {
         email: Some(format!("{name}@example.org")),
         roles: Roles::default(),
         saga,
-        command: saga.command(Step::RegisterUser),
+        command: saga.command(&Step::RegisterUser),
         request: [1; 32],
         message: message(saga, name),
         at: at(0),

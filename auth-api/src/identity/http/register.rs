@@ -109,7 +109,7 @@ pub async fn begin(identity: &Identity, body: Register, key: Uuid, roles: Roles,
         traceparent: trace::current().map(|context| context.to_string()),
         message: Message::RegistrationRequested(RegistrationRequested { user_id: user.clone(), personal }),
     };
-    let command = saga.command(Step::RegisterUser);
+    let command = saga.command(&Step::RegisterUser);
     let message = Outgoing::from(&message);
     let new = NewAccount { user: user.clone(), password, email, roles, saga, command, request, message, at: entry.at };
     let entry = Entry { user: Some(user.clone()), ..entry };

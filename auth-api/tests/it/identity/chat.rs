@@ -73,7 +73,7 @@ impl Chat {
         let answer = match &said.message {
             Message::RegistrationRequested(asked) => {
                 let (user_id, name) = (asked.user_id.clone(), asked.personal.user_name.clone());
-                if self.register(&user_id, name, said.saga.command(Step::RegisterUser)).await {
+                if self.register(&user_id, name, said.saga.command(&Step::RegisterUser)).await {
                     Message::PersonRegistered(PersonRegistered { user_id })
                 } else {
                     let reason = ReasonCode::parse("user-exists").unwrap();
@@ -82,7 +82,7 @@ impl Chat {
             }
             Message::DeactivationRequested(asked) => {
                 let user_id = asked.user_id.clone();
-                self.event(&user_id, said.saga.command(Step::DeactivateUser), 2, gone()).await;
+                self.event(&user_id, said.saga.command(&Step::DeactivateUser), 2, gone()).await;
                 Message::PersonDeactivated(PersonDeactivated { user_id })
             }
             _ => return,

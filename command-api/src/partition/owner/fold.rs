@@ -102,7 +102,7 @@ impl PartitionOwner {
             self.mark_unreadable(&stream.key(), &why);
             return Ok(());
         }
-        let changed = self.streams.apply(stream, event, body, metadata.stream_version, metadata.sequence)?;
+        let changed = self.streams.apply(envelope, body)?;
         self.changed.extend(changed);
         // A replay of old history need not remember what no repeat can ask for any more.
         if dedupe::within(metadata.time, self.environment.limits.idempotency_window, self.environment.clock.now()) {

@@ -77,6 +77,17 @@ impl PartitionOwner {
                 }
                 self.pending.witness(Answer::new(reply, Ok(active)));
             }
+            Request::Blocked { pairs, reply } => {
+                let mut blocked = Vec::new();
+                for pair in pairs {
+                    let stream = StreamId::Relation(pair.clone());
+                    // What cannot be read may be a block: nobody is brought together across it until somebody has looked.
+                    if self.streams.is_unreadable(&stream) || self.streams.state(&stream, next.saturating_sub(1))?.is_blocked() {
+                        blocked.push(pair);
+                    }
+                }
+                self.pending.witness(Answer::new(reply, Ok(blocked)));
+            }
             Request::Standing { room, user, reply } => {
                 let standing = self.streams.state(&StreamId::Room(room), next.saturating_sub(1))?.standing(&user);
                 self.pending.witness(Answer::new(reply, Ok(standing)));
@@ -97,7 +108,7 @@ impl PartitionOwner {
             drop(reply.send(Err(Fault::TooLarge { bytes, bytes_max })));
             return Ok(());
         }
-        let Envelope { stream, metadata, event } = envelope;
+        let Envelope { metadata, event, .. } = envelope;
         let body = record.value.clone();
         let report = self.reports.report(metadata.sequence);
         match self.session.producer().send(self.to(), record, report) {
@@ -119,7 +130,7 @@ impl PartitionOwner {
             }
         }
         self.ownership.drawn();
-        let rows = self.streams.apply(stream, event, &body, metadata.stream_version, metadata.sequence)?;
+        let rows = self.streams.apply(envelope, &body)?;
         let command = (CommandKey::new(&metadata.actor, metadata.command_id), Executed::of(metadata, message_number(event)));
         let answers = vec![Answer::new(reply, Ok(self.outcome(command.1, true)))];
         let rows = Changes { rows, executed: Some(command.clone()) };

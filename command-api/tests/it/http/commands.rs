@@ -2,11 +2,13 @@
 
 use command_api::bus::Fault;
 use domain::command::Body;
+use domain::ids::Pair;
+use domain::relation::Command as Relation;
 use domain::room::{Command as Room, Kind, Refusal, Role};
 use domain::{CommandId, RoomId, StreamId, user as users};
 use serde_json::json;
 
-use super::{ROOM, Reply, Service, user};
+use super::{FOE, ROOM, Reply, Service, user};
 
 /// Asks as alice, expects 200 or 201, and gives the command back.
 async fn command(method: &str, path: &str, body: &str) -> domain::Command {
@@ -42,8 +44,9 @@ async fn a_sent_message_is_answered_with_where_it_is_and_how_to_read_it() {
     let command = service.only_command();
     assert_eq!((command.id.to_string().as_str(), command.correlation_id.to_string().as_str()), (key, key));
     assert!(command.traceparent.unwrap().starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-"));
-    let Body::Room(Room::SendMessage { text, reply_to: None, mentions, sent_at: None }) = command.body else { panic!() };
+    let Body::Room(Room::SendMessage { text, reply_to: None, mentions, facts, sent_at: None }) = command.body else { panic!() };
     assert_eq!((text.as_str(), mentions), ("hi @bob", vec![user("bob")]));
+    assert!(facts.is_empty(), "there is no block between the two");
 }
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -119,6 +122,44 @@ async fn what_belongs_to_a_person_goes_to_the_persons_own_stream() {
     let changed = command("PATCH", "/chat/people/me", r#"{"userName": "Alice L.", "statusText": ""}"#).await;
     assert_eq!(changed.stream, StreamId::User(user("alice")));
     assert!(matches!(changed.body, Body::User(users::Command::ChangeProfile { user_name: Some(_), status_text: Some(_) })));
+}
+
+#[tokio::test]
+async fn what_is_between_two_people_goes_to_the_stream_of_the_two() {
+    let pair = StreamId::Relation(Pair::of(&user("alice"), &user("bob")).unwrap());
+    for (method, path, expected) in [
+        ("PUT", "/chat/friends/bob", "befriend"),
+        ("DELETE", "/chat/friends/Bob", "unfriend"),
+        ("PUT", "/chat/blocks/bob", "block"),
+        ("DELETE", "/chat/blocks/bob", "unblock"),
+    ] {
+        let asked = command(method, path, "").await;
+        assert_eq!(asked.stream, pair, "{method} {path}");
+        let Body::Relation(body) = asked.body else { panic!("{method} {path}") };
+        let (name, facts) = match body {
+            Relation::Befriend { facts } => ("befriend", facts.active_users.len()),
+            Relation::Block { facts } => ("block", facts.active_users.len()),
+            Relation::Unfriend => ("unfriend", 1),
+            Relation::Unblock => ("unblock", 1),
+        };
+        assert_eq!((name, facts), (expected, 1), "{method} {path}");
+    }
+    let service = Service::new();
+    assert_eq!(service.ask("PUT", "/chat/friends/alice", "").await.code(), (422, "value-invalid"));
+    assert!(service.nothing_was_executed());
+}
+
+#[tokio::test]
+async fn across_a_block_nobody_is_brought_in_or_called() {
+    let Room::AddMembers { facts, .. } = of_room("PUT", "/members/fay", "").await else { panic!() };
+    assert_eq!(facts.blocked_users, [user(FOE)].into());
+    let created = command("POST", "/chat/rooms", r#"{"kind": "direct", "members": ["fay"]}"#).await;
+    let Body::Room(Room::Create { facts, .. }) = created.body else { panic!() };
+    assert_eq!(facts.blocked_users, [user(FOE)].into());
+    let Room::SendMessage { facts, .. } = of_room("POST", "/messages", r#"{"text": "@fay @bob"}"#).await else { panic!() };
+    assert_eq!(facts.blocked_users, [user(FOE)].into());
+    let Room::EditMessage { facts, .. } = of_room("PATCH", "/messages/4", r#"{"text": "@fay"}"#).await else { panic!() };
+    assert_eq!(facts.blocked_users, [user(FOE)].into());
 }
 
 #[tokio::test]

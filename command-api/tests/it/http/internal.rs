@@ -2,9 +2,10 @@
 
 use command_api::bus::Fault;
 use domain::command::Body;
+use domain::room::Command as Room;
 use domain::{Scope, StreamId, user as users};
 
-use super::{Reply, Service, user};
+use super::{ROOM, Reply, Service, user};
 
 const SERVICE: Scope = Scope { import: false, admin: false, service: true };
 const IMPORT: Scope = Scope { import: true, admin: false, service: false };
@@ -50,4 +51,29 @@ async fn people_are_looked_up_by_their_normalised_id() {
     assert_eq!((answer.status, answer.body["userId"].as_str()), (200, Some("bob")));
     assert_eq!(service.ask_internal("GET", "/internal/users/nobody", SERVICE, "").await.code(), (404, "user-not-found"));
     assert_eq!(service.ask_internal("GET", "/internal/users/a%20b", SERVICE, "").await.code(), (400, "path-invalid"));
+}
+
+#[tokio::test]
+async fn a_process_manager_takes_its_steps_and_nobody_else_does() {
+    let service = Service::new();
+    let step = |actor: &str, body: &str| {
+        format!(
+            r#"{{"actor": "{actor}", "stream": {{"room": "{ROOM}"}}, "body": {{"room": {body}}},
+                "correlationId": "00000000-0000-0000-0000-000000000007"}}"#
+        )
+    };
+    let close = step("bob", r#""close""#);
+    assert_eq!(service.ask_internal("POST", "/internal/commands", SERVICE, &close).await.status, 200);
+    let command = service.only_command();
+    assert_eq!((command.actor, command.correlation_id.as_u128()), (user("bob"), 7));
+    assert!(matches!(command.body, Body::Room(Room::Close)));
+
+    for scope in [Scope::default(), IMPORT, Scope { admin: true, ..Scope::default() }] {
+        assert_eq!(service.ask_internal("POST", "/internal/commands", scope, &close).await.code(), (403, "not-allowed"));
+    }
+    // A service speaks for nobody.
+    let said = step("bob", r#"{"sendMessage": {"text": "I am Bob"}}"#);
+    assert_eq!(service.ask_internal("POST", "/internal/commands", SERVICE, &said).await.code(), (403, "not-allowed"));
+    assert_eq!(service.ask_internal("POST", "/internal/commands", SERVICE, &step("bob", r#""shout""#)).await.status, 422);
+    assert!(service.nothing_was_executed());
 }

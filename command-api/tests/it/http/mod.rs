@@ -54,7 +54,7 @@ impl CommandBus for Bus {
             Reply::Never => std::future::pending().await,
         };
         let topic = match command.stream {
-            StreamId::User(_) => EventTopic::Users,
+            StreamId::User(_) | StreamId::Relation(_) => EventTopic::Users,
             StreamId::Room(_) => EventTopic::Rooms,
         };
         self.commands.lock().unwrap().push(command);
@@ -63,7 +63,12 @@ impl CommandBus for Bus {
     }
 
     async fn active_users(&self, _caller: &Caller, users: &[UserId]) -> Result<BTreeSet<UserId>, Fault> {
-        Ok(users.iter().filter(|user| ["alice", "bob", "길동"].contains(&user.as_str())).cloned().collect())
+        Ok(users.iter().filter(|user| ["alice", "bob", "길동", FOE].contains(&user.as_str())).cloned().collect())
+    }
+
+    async fn blocked_users(&self, _caller: &Caller, user: &UserId, others: &[UserId]) -> Result<BTreeSet<UserId>, Fault> {
+        assert_ne!(user.as_str(), FOE, "nobody acts as the foe here");
+        Ok(others.iter().filter(|other| other.as_str() == FOE).cloned().collect())
     }
 
     async fn standing(&self, _caller: &Caller, _room: RoomId, _user: &UserId) -> Result<Option<Standing>, Fault> {
@@ -104,6 +109,8 @@ impl Answer {
     }
 }
 
+/// With whom everybody stands in a block.
+pub const FOE: &str = "fay";
 pub const ROOM: &str = "6f1c2e6e-0d0f-5b1c-8f3a-0123456789ab";
 
 pub fn user(id: &str) -> UserId {

@@ -35,12 +35,14 @@ async fn every_documented_route_is_there_and_takes_nobody_without_a_token() {
     assert!(service.nothing_was_executed());
 }
 
-/// The routes for writes of `shared/api.md` that issue A owes. Another one is a change of the public surface.
+/// The routes for writes of `shared/api.md` that there are. Another one is a change of the public surface.
 #[test]
 fn the_surface_is_the_one_agreed_on() {
     let public: BTreeSet<_> =
         operations(&command_api::openapi()).into_iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     let agreed = [
+        "DELETE /chat/blocks/{userId}",
+        "DELETE /chat/friends/{userId}",
         "DELETE /chat/rooms/{roomId}/members/{userId}",
         "DELETE /chat/rooms/{roomId}/messages/{number}",
         "DELETE /chat/rooms/{roomId}/messages/{number}/reactions/{emoji}",
@@ -51,6 +53,8 @@ fn the_surface_is_the_one_agreed_on() {
         "POST /chat/rooms",
         "POST /chat/rooms/{roomId}/archive",
         "POST /chat/rooms/{roomId}/messages",
+        "PUT /chat/blocks/{userId}",
+        "PUT /chat/friends/{userId}",
         "PUT /chat/rooms/{roomId}/members/{userId}",
         "PUT /chat/rooms/{roomId}/messages/{number}/reactions/{emoji}",
         "PUT /chat/rooms/{roomId}/read",
@@ -58,7 +62,7 @@ fn the_surface_is_the_one_agreed_on() {
     assert_eq!(public, agreed.into_iter().map(str::to_owned).collect());
     let internal: Vec<_> =
         operations(&command_api::internal_openapi()).into_iter().map(|(method, path, _)| format!("{method} {path}")).collect();
-    assert_eq!(internal, ["POST /internal/users", "GET /internal/users/{userId}"]);
+    assert_eq!(internal, ["POST /internal/commands", "POST /internal/users", "GET /internal/users/{userId}"]);
 }
 
 #[test]

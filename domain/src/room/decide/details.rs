@@ -35,7 +35,7 @@ pub(super) fn create(room: &Room, wish: &Creation<'_>, context: Context<'_>) -> 
     if others.len() > MEMBERS_ADDED_MAX {
         return Err(Refusal::TooManyAdded { users: others.len() });
     }
-    all_active(others.iter().copied(), wish.facts)?;
+    may_be_brought_in(&others, wish.facts)?;
 
     let at = wish.created_at.unwrap_or(context.now);
     // In a direct room both are plain members: there is nothing to own, since nothing about it can change.
@@ -92,8 +92,34 @@ pub(super) fn archive(place: &Place<'_>) -> Decided {
     Ok(Decision::Event(Event::Archived(Details { status: Status::Archived, ..place.details.clone() })))
 }
 
-/// Refuses, naming them, people who do not exist or have left for good.
-pub(super) fn all_active<'a>(users: impl Iterator<Item = &'a UserId>, facts: &Facts) -> Result<(), Refusal> {
-    let unknown: Vec<UserId> = users.filter(|user| !facts.active_users.contains(*user)).cloned().collect();
-    if unknown.is_empty() { Ok(()) } else { Err(Refusal::UserNotActive { users: unknown }) }
+pub(super) fn close(place: &Place<'_>) -> Decided {
+    set_status(place, Status::Closed, Event::Closed)
+}
+
+pub(super) fn reopen(place: &Place<'_>) -> Decided {
+    set_status(place, Status::Open, Event::Reopened)
+}
+
+/// Only a direct room is closed and reopened: what two people are to each other concerns no other room.
+fn set_status(place: &Place<'_>, status: Status, event: fn(Details) -> Event) -> Decided {
+    place.member()?;
+    if place.details.kind != Kind::Direct {
+        return Err(Refusal::NotDirect);
+    }
+    if place.details.status == status {
+        return Ok(Decision::AlreadySo);
+    }
+    Ok(Decision::Event(event(Details { status, ..place.details.clone() })))
+}
+
+/// Refuses, naming them, people who do not exist or have left for good, and people with whom the actor stands in a block.
+pub(super) fn may_be_brought_in(users: &BTreeSet<&UserId>, facts: &Facts) -> Result<(), Refusal> {
+    let those =
+        |such: &dyn Fn(&UserId) -> bool| users.iter().filter(|user| such(user)).map(|user| (*user).clone()).collect::<Vec<_>>();
+    let unknown = those(&|user| !facts.active_users.contains(user));
+    if !unknown.is_empty() {
+        return Err(Refusal::UserNotActive { users: unknown });
+    }
+    let blocked = those(&|user| facts.blocked_users.contains(user));
+    if blocked.is_empty() { Ok(()) } else { Err(Refusal::UserBlocked { users: blocked }) }
 }

@@ -19,7 +19,7 @@ pub(super) fn add(place: &Place<'_>, users: &[UserId], joined_at: Option<Timesta
         return Err(Refusal::TooManyAdded { users: new.len() });
     }
     room_for(place, new.len())?;
-    details::all_active(new.iter().copied(), facts)?;
+    details::may_be_brought_in(&new, facts)?;
     let joined_at = joined_at.unwrap_or(place.context.now);
     let plain = |user: &UserId| Member { user_id: user.clone(), role: Role::Member, joined_at };
     Ok(Decision::Event(Event::MembersAdded(MembersAdded { members: new.into_iter().map(plain).collect() })))

@@ -1,7 +1,7 @@
 //! What is said in a room. Nothing here looks at more than the actor, the people mentioned, and one message.
 
 use super::{Decided, Place};
-use crate::command::Decision;
+use crate::command::{Decision, Facts};
 use crate::ids::UserId;
 use crate::room::{
     Event, MENTION_CANDIDATES_MAX, MENTIONS_MAX, Message, MessageDeleted, MessageEdited, MessageFacts, MessagePersonal,
@@ -10,11 +10,18 @@ use crate::room::{
 use crate::text::{Emoji, MessageText};
 use crate::time::Timestamp;
 
+/// Whom a text may mention.
+#[derive(Clone, Copy)]
+pub(super) struct Candidates<'a> {
+    pub(super) users: &'a [UserId],
+    pub(super) facts: &'a Facts,
+}
+
 pub(super) fn send(
     place: &Place<'_>,
     text: &MessageText,
     reply_to: Option<Number>,
-    candidates: &[UserId],
+    candidates: Candidates<'_>,
     sent_at: Option<Timestamp>,
 ) -> Decided {
     let author = &place.member()?.user_id;
@@ -35,7 +42,7 @@ pub(super) fn send(
     Ok(Decision::Event(Event::MessageSent(MessageSent { message })))
 }
 
-pub(super) fn edit(place: &Place<'_>, target: Option<&Message>, text: &MessageText, candidates: &[UserId]) -> Decided {
+pub(super) fn edit(place: &Place<'_>, target: Option<&Message>, text: &MessageText, candidates: Candidates<'_>) -> Decided {
     let member = place.member()?;
     place.open()?;
     let message = target.ok_or(Refusal::MessageNotFound)?;
@@ -107,15 +114,17 @@ pub(super) fn remove_reaction(place: &Place<'_>, target: Option<&Message>, emoji
     Ok(Decision::Event(Event::ReactionRemoved(Reaction { message: facts, user_id, emoji })))
 }
 
-/// Those of `candidates` who are members, each once, in their order, without the author. What is beyond [`MENTIONS_MAX`] stays
+/// Those of the candidates who are members, each once, in their order, without the author and without those with whom the author
+/// stands in a block: a blocked person's words call nobody. What is beyond [`MENTIONS_MAX`] stays
 /// plain text: refusing a text for its many names would be worse.
-fn mentions(place: &Place<'_>, author: &UserId, candidates: &[UserId]) -> Vec<UserId> {
+fn mentions(place: &Place<'_>, author: &UserId, candidates: Candidates<'_>) -> Vec<UserId> {
     let mut mentions: Vec<UserId> = Vec::new();
-    for user in candidates.iter().take(MENTION_CANDIDATES_MAX) {
+    for user in candidates.users.iter().take(MENTION_CANDIDATES_MAX) {
         if mentions.len() == MENTIONS_MAX {
             break;
         }
-        if user != author && place.room.members.contains_key(user) && !mentions.contains(user) {
+        let may_be_called = user != author && !candidates.facts.blocked_users.contains(user);
+        if may_be_called && place.room.members.contains_key(user) && !mentions.contains(user) {
             mentions.push(user.clone());
         }
     }

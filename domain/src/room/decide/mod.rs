@@ -8,6 +8,8 @@ mod details;
 mod members;
 mod messages;
 
+use messages::Candidates;
+
 use super::{Command, Details, Event, Kind, Member, Message, Refusal, Role, Room, Status};
 use crate::command::{Context, Decision};
 
@@ -31,15 +33,19 @@ pub fn decide(room: &Room, target: Option<&Message>, command: &Command, context:
         Command::Rename { name } => details::rename(&place()?, name),
         Command::SetTopic { topic } => details::set_topic(&place()?, topic),
         Command::Archive => details::archive(&place()?),
+        Command::Close => details::close(&place()?),
+        Command::Reopen => details::reopen(&place()?),
         Command::AddMembers { users, joined_at, facts } => members::add(&place()?, users, *joined_at, facts),
         Command::Join { joined_at } => members::join(&place()?, *joined_at),
         Command::Leave => members::leave(&place()?),
         Command::RemoveMember { user } => members::remove(&place()?, user),
         Command::ChangeRole { user, role } => members::change_role(&place()?, user, *role),
-        Command::SendMessage { text, reply_to, mentions, sent_at } => {
-            messages::send(&place()?, text, *reply_to, mentions, *sent_at)
+        Command::SendMessage { text, reply_to, mentions, facts, sent_at } => {
+            messages::send(&place()?, text, *reply_to, Candidates { users: mentions, facts }, *sent_at)
         }
-        Command::EditMessage { text, mentions, .. } => messages::edit(&place()?, target, text, mentions),
+        Command::EditMessage { text, mentions, facts, .. } => {
+            messages::edit(&place()?, target, text, Candidates { users: mentions, facts })
+        }
         Command::DeleteMessage { .. } => messages::delete(&place()?, target),
         Command::AddReaction { emoji, .. } => messages::add_reaction(&place()?, target, emoji),
         Command::RemoveReaction { emoji, .. } => messages::remove_reaction(&place()?, target, emoji),
