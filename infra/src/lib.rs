@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod credentials;
+mod database;
 pub mod http;
 pub mod lifecycle;
 pub mod log;

@@ -34,6 +34,7 @@ pub use key::{KeyChange, KeyState, SigningKey};
 pub use outgoing::{Leased, Outgoing};
 pub use session::{Digest, Ended, NewSession, ROTATION_GRACE_MS, Rotation, SESSIONS_MAX, SUCCESSORS_MAX, Session, Which};
 
+use crate::database;
 use crate::log::TopicPartition;
 use crate::read_model::Checkpoint;
 
@@ -49,6 +50,15 @@ pub enum Fault {
     /// The database cannot be reached or is overloaded: trying again later will help.
     #[error("the credentials database is not available: {0}")]
     Unavailable(String),
+}
+
+impl From<database::Fault> for Fault {
+    fn from(fault: database::Fault) -> Self {
+        match fault {
+            database::Fault::Rejected(why) => Self::Rejected(why),
+            database::Fault::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
 }
 
 /// The credentials database.

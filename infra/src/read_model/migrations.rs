@@ -1,10 +1,8 @@
 //! The schemas of both databases, embedded in the program. A migration that was released is never edited: a new one follows it.
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::Migrator;
 
-/// Version, name and text of each migration, in order.
-type Scripts = &'static [(i64, &'static str, &'static str)];
+use crate::database::migrations::{Scripts, migrator};
 
 const SQLITE: Scripts = &[
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
@@ -20,7 +18,7 @@ pub(super) fn sqlite() -> Migrator {
     migrator(SQLITE)
 }
 
-/// The migrations of the Postgres schema. Runs under an advisory lock, so that nodes may start together.
+/// The migrations of the Postgres schema.
 pub(super) fn postgres() -> Migrator {
     migrator(POSTGRES)
 }
@@ -29,11 +27,4 @@ pub(super) fn postgres() -> Migrator {
 #[cfg(test)]
 pub(super) fn sqlite_until(count: usize) -> Migrator {
     migrator(&SQLITE[..count])
-}
-
-fn migrator(scripts: Scripts) -> Migrator {
-    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(scripts.iter().map(migration).collect())
 }

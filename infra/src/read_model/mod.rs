@@ -31,6 +31,7 @@ pub use queries::{
 };
 pub use snapshot::{Digest, READS, ReadKey, Snapshot, TABLES, Table};
 
+use crate::database;
 use crate::log::{Offset, TopicPartition};
 
 /// How far a projection has come in one partition. The cursor is part of it: the acceptance rule cannot be resumed from an
@@ -55,6 +56,15 @@ pub enum Fault {
     /// The database cannot be reached or is overloaded: trying again later will help.
     #[error("the read model is not available: {0}")]
     Unavailable(String),
+}
+
+impl From<database::Fault> for Fault {
+    fn from(fault: database::Fault) -> Self {
+        match fault {
+            database::Fault::Rejected(why) => Self::Rejected(why),
+            database::Fault::Unavailable(why) => Self::Unavailable(why),
+        }
+    }
 }
 
 /// A page of rows, with whether more follow in the direction that was asked for.

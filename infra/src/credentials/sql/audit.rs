@@ -34,7 +34,8 @@ pub(super) async fn put(tx: &mut dyn Transaction, entry: &Entry) -> Result<(), F
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let user = entry.user.as_ref().map(ToString::to_string);
     let values = values![entry.at, entry.event.word(), &user, &entry.actor, entry.session, &entry.address, &entry.detail];
-    tx.run(INSERT, values).await.map(drop)
+    tx.run(INSERT, values).await?;
+    Ok(())
 }
 
 pub(super) async fn of(tx: &mut dyn Transaction, user: &UserId, limit: u32) -> Result<Vec<AuditRow>, Fault> {

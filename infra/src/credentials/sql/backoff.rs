@@ -16,7 +16,7 @@ pub(super) async fn attempt(tx: &mut dyn Transaction, attempt: &Attempt, at: Tim
     let counted = tx.row(COUNT, values![&attempt.subject, at, attempt.policy.forget_after_ms]).await?;
     let Some(row) = counted else {
         let row = tx.row(BLOCKED, values![&attempt.subject]).await?;
-        return row.map(|row| row.time("blocked_until")).transpose();
+        return Ok(row.map(|row| row.time("blocked_until")).transpose()?);
     };
     let failures = u32::try_from(row.must_number("failures")?).unwrap_or(u32::MAX);
     let wait_ms = attempt.policy.wait_ms(failures);
@@ -29,9 +29,11 @@ pub(super) async fn attempt(tx: &mut dyn Transaction, attempt: &Attempt, at: Tim
 /// Takes one attempt back. Earlier failures stay counted: a good sign-in of one's own must not cover guesses at others.
 pub(super) async fn undo(tx: &mut dyn Transaction, attempt: &Attempt) -> Result<(), Fault> {
     const UNDO: &str = "UPDATE backoff SET failures = failures - 1, blocked_until = 0 WHERE subject = $1 AND failures > 0";
-    tx.run(UNDO, values![&attempt.subject]).await.map(drop)
+    tx.run(UNDO, values![&attempt.subject]).await?;
+    Ok(())
 }
 
 pub(super) async fn forget(tx: &mut dyn Transaction, attempt: &Attempt) -> Result<(), Fault> {
-    tx.run("DELETE FROM backoff WHERE subject = $1", values![&attempt.subject]).await.map(drop)
+    tx.run("DELETE FROM backoff WHERE subject = $1", values![&attempt.subject]).await?;
+    Ok(())
 }

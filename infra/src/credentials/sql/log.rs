@@ -1,46 +1,11 @@
-//! What the log says, and how far it was read.
+//! What the log says.
 
-use domain::acceptance::Cursor;
 use domain::saga::ReasonCode;
 use domain::saga::SagaId;
 use domain::{Timestamp, UserId};
 
-use super::{Transaction, audit, broken, sessions, values};
+use super::{Transaction, audit, sessions, values};
 use crate::credentials::{AuditEvent, Entry, Fact, Fault};
-use crate::log::TopicPartition;
-use crate::read_model::Checkpoint;
-
-pub(super) async fn checkpoint(tx: &mut dyn Transaction, of: TopicPartition) -> Result<Checkpoint, Fault> {
-    const SELECT: &str = "SELECT next_offset, epoch, sequence FROM checkpoints WHERE topic = $1 AND partition = $2";
-    let Some(row) = tx.row(SELECT, values![of.topic.base_name(), of.partition]).await? else { return Ok(Checkpoint::default()) };
-    let number = |name| u64::try_from(row.must_number(name)?).map_err(|error| broken(name, error));
-    let cursor = Cursor { epoch: number("epoch")?, sequence: number("sequence")? };
-    Ok(Checkpoint { next_offset: number("next_offset")?, cursor })
-}
-
-pub(super) async fn advance(
-    tx: &mut dyn Transaction,
-    of: TopicPartition,
-    expected: Checkpoint,
-    next: Checkpoint,
-) -> Result<(), Fault> {
-    const FIRST: &str = "INSERT INTO checkpoints (topic, partition, next_offset, epoch, sequence) VALUES ($1, $2, $3, $4, $5) \
-        ON CONFLICT DO NOTHING";
-    const MOVE: &str = "UPDATE checkpoints SET next_offset = $3, epoch = $4, sequence = $5 \
-        WHERE topic = $1 AND partition = $2 AND next_offset = $6 AND epoch = $7 AND sequence = $8";
-    let signed = |number: u64| i64::try_from(number).map_err(|error| Fault::Rejected(error.to_string()));
-    let mut position = values![of.topic.base_name(), of.partition];
-    for number in [next.next_offset, next.cursor.epoch, next.cursor.sequence] {
-        position.push(signed(number)?.into());
-    }
-    if expected == Checkpoint::default() && tx.run(FIRST, position.clone()).await? == 1 {
-        return Ok(());
-    }
-    for number in [expected.next_offset, expected.cursor.epoch, expected.cursor.sequence] {
-        position.push(signed(number)?.into());
-    }
-    if tx.run(MOVE, position).await? == 1 { Ok(()) } else { Err(Fault::CheckpointMoved(of)) }
-}
 
 /// Takes one fact. Says whether it changed anything.
 pub(super) async fn learn(tx: &mut dyn Transaction, fact: &Fact) -> Result<bool, Fault> {

@@ -16,7 +16,8 @@ pub(super) async fn put(tx: &mut dyn Transaction, outgoing: &Outgoing, at: Times
     let headers = headers.collect::<Result<Vec<_>, Fault>>()?;
     let headers = serde_json::to_string(&headers).map_err(|error| Fault::Rejected(error.to_string()))?;
     let values = values![outgoing.topic.base_name(), &text(key)?, &headers, value.as_slice(), at];
-    tx.run(INSERT, values).await.map(drop)
+    tx.run(INSERT, values).await?;
+    Ok(())
 }
 
 pub(super) async fn lease(tx: &mut dyn Transaction, limit: u32, at: Timestamp, until: Timestamp) -> Result<Vec<Leased>, Fault> {
@@ -65,5 +66,5 @@ pub(super) async fn sent(tx: &mut dyn Transaction, ids: &[i64]) -> Result<(), Fa
 pub(super) async fn waiting(tx: &mut dyn Transaction) -> Result<u64, Fault> {
     let row = tx.row("SELECT count(*) AS waiting FROM outbox", Vec::new()).await?;
     let waiting = row.map(|row| row.must_number("waiting")).transpose()?.unwrap_or_default();
-    u64::try_from(waiting).map_err(|error| broken("waiting", error))
+    u64::try_from(waiting).map_err(|error| broken("waiting", error).into())
 }

@@ -26,7 +26,7 @@ pub(super) async fn begin(tx: &mut dyn Transaction, new: &NewSession, entry: &En
         end(tx, &new.user, Ended { which, ..new.ended }).await?;
     }
     audit::put(tx, entry).await?;
-    account.word::<Roles>("roles").map(Some)
+    Ok(Some(account.word::<Roles>("roles")?))
 }
 
 async fn insert_token(
@@ -37,7 +37,8 @@ async fn insert_token(
     at: Timestamp,
 ) -> Result<(), Fault> {
     const INSERT: &str = "INSERT INTO refresh_tokens (digest, session_id, generation, issued_at) VALUES ($1, $2, $3, $4)";
-    tx.run(INSERT, values![digest.0.as_slice(), session, generation, at]).await.map(drop)
+    tx.run(INSERT, values![digest.0.as_slice(), session, generation, at]).await?;
+    Ok(())
 }
 
 pub(super) async fn rotate(

@@ -10,6 +10,7 @@ use crate::credentials::{
     Account, Attempt, AuditRow, Credentials, Digest, Ended, Entry, Fact, Fault, KeyChange, Leased, NewAccount, NewSession,
     Registration, Reserved, Role, Roles, Rotation, Session, SigningKey, StateChange,
 };
+use crate::database::checkpoints;
 use crate::log::TopicPartition;
 use crate::read_model::Checkpoint;
 
@@ -56,7 +57,9 @@ impl<D: Database> Credentials for Store<D> {
         next: Checkpoint,
     ) -> Result<usize, Fault> {
         writing!(self, tx => async {
-            log::advance(tx, partition, expected, next).await?;
+            if !checkpoints::advance(tx, partition, expected, next).await? {
+                return Err(Fault::CheckpointMoved(partition));
+            }
             let mut changed = 0;
             for fact in facts {
                 changed += usize::from(log::learn(tx, fact).await?);
@@ -66,7 +69,7 @@ impl<D: Database> Credentials for Store<D> {
     }
 
     async fn checkpoint(&self, partition: TopicPartition) -> Result<Checkpoint, Fault> {
-        reading!(self, tx => log::checkpoint(tx, partition))
+        Ok(checkpoints::read(&mut *self.0.read().await?, partition).await?)
     }
 
     async fn account(&self, user: &UserId) -> Result<Option<Account>, Fault> {

@@ -4,15 +4,24 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Row};
 
-use super::{CONNECTION_WAIT_MAX, LOCK_TIMEOUT, STATEMENT_TIMEOUT, connect, fault, make_schema};
+use super::{connect, fault, place};
+use crate::database::migrations::{Scripts, migrator};
+use crate::database::postgres::open;
 use crate::read_model::generations::{Control, Generation, Generations, Stated};
 use crate::read_model::{Fault, Timeline};
 
 /// Connections for the control table.
 const CONNECTIONS_MAX: u32 = 2;
+/// The table may be there from before it was made by a migration.
+const SCRIPTS: Scripts = &[(
+    1,
+    "control",
+    "CREATE TABLE IF NOT EXISTS control \
+     (only_one boolean PRIMARY KEY CHECK (only_one), revision bigint NOT NULL, document text NOT NULL)",
+)];
 
 /// Connects to the control table beside `schema`, the schema of the first generation; makes it where there is none. Each
 /// generation that is opened later takes at most `connections_max` connections.
@@ -20,32 +29,17 @@ const CONNECTIONS_MAX: u32 = 2;
 /// # Errors
 /// As [`connect`].
 pub async fn generations(url: &str, schema: &str, connections_max: u32) -> Result<Arc<dyn Generations>, Fault> {
-    let server: PgConnectOptions = url.parse().map_err(|_| Fault::Rejected("the Postgres URL cannot be read".to_owned()))?;
     let control_schema = format!("{schema}_control");
-    make_schema(&server, &control_schema).await?;
-    let options = server.application_name("sarangbang-control").options([
-        ("search_path", control_schema.as_str()),
-        ("statement_timeout", STATEMENT_TIMEOUT),
-        ("lock_timeout", LOCK_TIMEOUT),
-    ]);
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(CONNECTION_WAIT_MAX);
-    let control = pool.connect_with(options.clone()).await.map_err(fault)?;
-    const TABLE: &str = "CREATE TABLE IF NOT EXISTS control \
-        (only_one boolean PRIMARY KEY CHECK (only_one), revision bigint NOT NULL, document text NOT NULL)";
-    let mut transaction = control.begin().await.map_err(fault)?;
-    super::lock_schemas(&mut transaction).await?;
-    sqlx::query(TABLE).execute(&mut *transaction).await.map_err(fault)?;
+    let control = open(&place(url, &control_schema, "sarangbang-control", CONNECTIONS_MAX), &migrator(SCRIPTS)).await?;
     let begin = sqlx::query("INSERT INTO control (only_one, revision, document) VALUES (true, 1, $1) ON CONFLICT DO NOTHING");
-    begin.bind(Control::default().to_text()?).execute(&mut *transaction).await.map_err(fault)?;
-    transaction.commit().await.map_err(fault)?;
-    Ok(Arc::new(Schemas { url: url.to_owned(), schema: schema.to_owned(), connections_max, options, control }))
+    begin.bind(Control::default().to_text()?).execute(&control).await.map_err(fault)?;
+    Ok(Arc::new(Schemas { url: url.to_owned(), schema: schema.to_owned(), connections_max, control }))
 }
 
 struct Schemas {
     url: String,
     schema: String,
     connections_max: u32,
-    options: PgConnectOptions,
     control: PgPool,
 }
 
@@ -83,10 +77,8 @@ impl Generations for Schemas {
     }
 
     async fn remove(&self, generation: Generation) -> Result<(), Fault> {
-        let mut connection = PgConnection::connect_with(&self.options).await.map_err(fault)?;
         // A name cannot be bound; this one is a schema's own, checked when it was made, and a number.
         let drop = AssertSqlSafe(format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", self.name(generation)));
-        sqlx::query(drop).execute(&mut connection).await.map_err(fault)?;
-        connection.close().await.map_err(fault)
+        sqlx::query(drop).execute(&self.control).await.map(std::mem::drop).map_err(fault)
     }
 }

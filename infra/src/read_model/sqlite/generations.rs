@@ -6,43 +6,30 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::SqlitePool;
 
-use super::{OPENING_PAUSE_MAX, OPENINGS_MAX, WAIT_MAX, fault, open};
+use super::{fault, open};
+use crate::database::migrations::{Scripts, migrator};
 use crate::read_model::generations::{Control, Generation, Generations, Stated};
 use crate::read_model::{Fault, Timeline};
+
+/// The table may be there from before it was made by a migration.
+const SCRIPTS: Scripts = &[(
+    1,
+    "control",
+    "CREATE TABLE IF NOT EXISTS control \
+     (only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL, document TEXT NOT NULL) STRICT",
+)];
 
 /// Opens the control file beside `first`, the file of the first generation; makes it where there is none.
 ///
 /// # Errors
 /// [`Fault::Unavailable`] where it cannot be opened.
 pub async fn generations(first: &Path) -> Result<Arc<dyn Generations>, Fault> {
-    let mut attempt = 1;
-    loop {
-        match connect(first).await {
-            Ok(files) => return Ok(Arc::new(files)),
-            Err(fault) if attempt >= OPENINGS_MAX => return Err(fault),
-            Err(_) => tokio::time::sleep(crate::random::jitter(OPENING_PAUSE_MAX)).await,
-        }
-        attempt += 1;
-    }
-}
-
-async fn connect(first: &Path) -> Result<Files, Fault> {
-    let options = SqliteConnectOptions::new()
-        .filename(beside(first, "control"))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(WAIT_MAX);
-    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT_MAX).idle_timeout(None);
-    let control = pool.connect_with(options).await.map_err(fault)?;
-    const TABLE: &str = "CREATE TABLE IF NOT EXISTS control \
-        (only INTEGER PRIMARY KEY CHECK (only = 1), revision INTEGER NOT NULL, document TEXT NOT NULL) STRICT";
-    sqlx::query(TABLE).execute(&control).await.map_err(fault)?;
+    let pools = crate::database::sqlite::open(&beside(first, "control"), &migrator(SCRIPTS)).await?;
     let begin = sqlx::query("INSERT INTO control (only, revision, document) VALUES (1, 1, $1) ON CONFLICT DO NOTHING");
-    begin.bind(Control::default().to_text()?).execute(&control).await.map_err(fault)?;
-    Ok(Files { first: first.to_owned(), control })
+    begin.bind(Control::default().to_text()?).execute(&pools.writer).await.map_err(fault)?;
+    Ok(Arc::new(Files { first: first.to_owned(), control: pools.writer }))
 }
 
 struct Files {

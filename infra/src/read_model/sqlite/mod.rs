@@ -1,7 +1,4 @@
 //! The timeline in one SQLite file: the embedded default.
-//!
-//! One connection writes and a few read, beside it and each other (WAL). A commit is on disk when it returns
-//! (`synchronous=FULL`). The file belongs to one machine; several processes may open it.
 
 mod generations;
 mod snapshot;
@@ -9,12 +6,9 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row, Sqlite};
 use uuid::Uuid;
 
@@ -25,68 +19,22 @@ use super::reads::{Argument, Query, Reader};
 use super::statements::{self, Statements};
 use super::tables::{self, Store};
 use super::{Changes, Checkpoint, Fault, Snapshot, Timeline, migrations};
+use crate::database::sqlite::Pools;
 use crate::log::TopicPartition;
-
-/// Connections that read.
-const READERS: u32 = 4;
-/// How long a connection waits for another process's lock, and a query for a connection.
-const WAIT_MAX: Duration = Duration::from_secs(5);
-/// Pages that a connection keeps in memory, in KiB.
-const CACHE_KIB: i64 = 8 * 1024;
-
-/// How often opening is tried, and the longest pause between. Of two processes that make the file at once one may find it
-/// locked, or half made: SQLite has no advisory lock for that. The other is done in a moment.
-const OPENINGS_MAX: u32 = 10;
-const OPENING_PAUSE_MAX: Duration = Duration::from_millis(200);
 
 /// Opens the file, made when it does not exist, and brings its schema up to date.
 ///
 /// # Errors
 /// [`Fault::Unavailable`] where it cannot be opened, or was made by a later version of the program.
 pub async fn open(file: &Path) -> Result<Arc<dyn Timeline>, Fault> {
-    let mut attempt = 1;
-    loop {
-        match open_once(file).await {
-            Ok(database) => return Ok(tables::timeline(database)),
-            Err(fault) if attempt >= OPENINGS_MAX => return Err(fault),
-            Err(_) => tokio::time::sleep(crate::random::jitter(OPENING_PAUSE_MAX)).await,
-        }
-        attempt += 1;
-    }
+    let pools = crate::database::sqlite::open(file, &migrations::sqlite()).await?;
+    Ok(tables::timeline(Database(pools)))
 }
 
-async fn open_once(file: &Path) -> Result<Database, Fault> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(WAIT_MAX)
-        .pragma("cache_size", format!("-{CACHE_KIB}"))
-        .pragma("temp_store", "MEMORY");
-    let pool = |connections| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(WAIT_MAX).idle_timeout(None);
-    let writer = pool(1).connect_with(options.clone()).await.map_err(fault)?;
-    migrations::sqlite().run(&writer).await.map_err(|error| Fault::Unavailable(error.to_string()))?;
-    let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await.map_err(fault)?;
-    Ok(Database { writer, readers })
-}
+struct Database(Pools);
 
-struct Database {
-    writer: SqlitePool,
-    readers: SqlitePool,
-}
-
-/// Says whether trying again helps. The primary code is the lowest byte of SQLite's extended code.
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` takes")]
 fn fault(error: sqlx::Error) -> Fault {
-    const TOO_BIG: i32 = 18;
-    const CONSTRAINT: i32 = 19;
-    const MISMATCH: i32 = 20;
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
-    match (code.map(|code| code & 0xff), &error) {
-        (Some(TOO_BIG | CONSTRAINT | MISMATCH), _) | (_, sqlx::Error::Encode(_)) => Fault::Rejected(error.to_string()),
-        _ => Fault::Unavailable(error.to_string()),
-    }
+    crate::database::sqlite::fault(error).into()
 }
 
 impl Columns for SqliteRow {
@@ -126,12 +74,12 @@ impl Reader for Database {
     }
 
     async fn rows(&self, query: Query<'_>) -> Result<Vec<SqliteRow>, Fault> {
-        fetch(&mut *self.readers.acquire().await.map_err(fault)?, query).await
+        fetch(&mut *self.0.readers.acquire().await.map_err(fault)?, query).await
     }
 
     async fn snapshot<const N: usize>(&self, queries: [Query<'_>; N]) -> Result<[Vec<SqliteRow>; N], Fault> {
         // A deferred transaction: its first SELECT takes the snapshot that all the others see.
-        let mut transaction = self.readers.begin().await.map_err(fault)?;
+        let mut transaction = self.0.readers.begin().await.map_err(fault)?;
         let mut answers = [const { Vec::new() }; N];
         for (answer, query) in answers.iter_mut().zip(queries) {
             *answer = fetch(&mut transaction, query).await?;
@@ -155,25 +103,27 @@ impl Store for Database {
         next: Checkpoint,
     ) -> Result<(), Fault> {
         // IMMEDIATE takes the write lock at once, so that no transaction has to be given up half-way.
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         write::checkpoint(&mut transaction, partition, expected, next).await?;
         write::rows(&mut transaction, changes).await?;
         transaction.commit().await.map_err(fault)
     }
 
     async fn amend(&self, changes: &Changes) -> Result<(), Fault> {
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
+        let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         write::rows(&mut transaction, changes).await?;
         transaction.commit().await.map_err(fault)
     }
 
     async fn moment(&self) -> Result<Box<dyn Snapshot>, Fault> {
-        snapshot::begin(&self.readers).await
+        snapshot::begin(&self.0.readers).await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
     use super::*;
 
     /// What SQLite would do: one line a step.
