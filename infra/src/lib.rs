@@ -10,6 +10,7 @@ pub mod log;
 pub mod random;
 pub mod read_model;
 pub mod revocation;
+pub mod saga_state;
 pub mod state_store;
 pub mod telemetry;
 pub mod tokens;

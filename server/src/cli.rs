@@ -54,6 +54,8 @@ pub enum Command {
     QueryApi,
     /// Signs people in
     AuthApi,
+    /// Takes the steps of sagas: registrations, departures, direct rooms across blocks
+    Orchestrator,
     /// Serves the web pages
     Front,
     /// Sends archives of chats through the ordinary commands

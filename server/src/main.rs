@@ -55,6 +55,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Projectors => serve(Role::Projectors, cli),
         Command::QueryApi => serve(Role::QueryApi, cli),
         Command::AuthApi => serve(Role::AuthApi, cli),
+        Command::Orchestrator => serve(Role::Orchestrator, cli),
         Command::Front => serve(Role::Front, cli),
     }
 }

@@ -70,6 +70,16 @@ const PROOFS: &[Proof] = &[
                 `SARANGBANG_FAULTS_SEED` which. A disk of the embedded log was filled too.",
     },
     Proof {
+        name: "registrations",
+        package: "e2e",
+        filter: "registrations::",
+        brokers: 3,
+        of_chatdata: false,
+        claim: "Registrations were asked for in the log, as auth-api asks for them, and taken through the saga on three brokers and Postgres, \
+                while each of two orchestrators and the only command-api were killed with SIGKILL. Each ended in exactly one way: the person is in \
+                the log by the command of that saga, or nothing of it is.",
+    },
+    Proof {
         name: "model",
         package: "model",
         filter: "",

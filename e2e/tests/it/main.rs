@@ -11,6 +11,7 @@ mod import;
 mod interrupted;
 mod operations;
 mod rebuild;
+mod registrations;
 mod scale;
 mod scenarios;
 

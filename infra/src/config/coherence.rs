@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, LogKind, Problem, ReadModelKind};
+use super::{Config, LogKind, Problem, ReadModelKind, SagasKind};
 
 /// Everything in `config` that does not go together, each with the fix.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
@@ -33,6 +33,16 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         config.read_model.kind == ReadModelKind::Sqlite && config.read_model.postgres_url.is_some(),
         "read_model.postgres_url",
         "a database is given but the read model is SQLite; set read_model.kind to postgres, or leave it away",
+    );
+    refuse(
+        config.sagas.kind == SagasKind::Postgres && config.sagas.postgres_url.is_none(),
+        "sagas.postgres_url",
+        "Postgres needs its URL; set it to postgres://user:password@host/database, or sagas.kind to sqlite",
+    );
+    refuse(
+        config.sagas.kind == SagasKind::Sqlite && config.sagas.postgres_url.is_some(),
+        "sagas.postgres_url",
+        "a database is given but sagas are kept in SQLite; set sagas.kind to postgres, or leave it away",
     );
     refuse(
         production && config.tokens.development_sign_in == Some(true),

@@ -23,7 +23,8 @@ mod values;
 pub use document::markdown;
 pub use layers::{Flag, Loaded, Problem, Problems, Row, Sources, load};
 pub use sections::{
-    Command, Http, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, ReadModelKind, Telemetry, Tokens, Upstream, Ws,
+    Command, Http, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, ReadModelKind, Sagas, SagasKind, Telemetry, Tokens,
+    Upstream, Ws,
 };
 pub use setting::{Kind, Section, Setting};
 pub use values::{Properties, Secret};
@@ -55,6 +56,8 @@ pub struct Config {
     pub ws: Ws,
     /// Tokens.
     pub tokens: Tokens,
+    /// The state of sagas.
+    pub sagas: Sagas,
     /// Other services.
     pub upstream: Upstream,
     /// Logs and metrics.
@@ -62,7 +65,7 @@ pub struct Config {
 }
 
 /// The sections in the order of the documentation.
-pub const SECTIONS: [Section; 10] = [
+pub const SECTIONS: [Section; 11] = [
     Node::SECTION,
     Log::SECTION,
     ReadModel::SECTION,
@@ -71,6 +74,7 @@ pub const SECTIONS: [Section; 10] = [
     Rate::SECTION,
     Ws::SECTION,
     Tokens::SECTION,
+    Sagas::SECTION,
     Upstream::SECTION,
     Telemetry::SECTION,
 ];

@@ -56,6 +56,16 @@ words! {
 }
 
 words! {
+    /// Where the state of sagas is kept.
+    pub enum SagasKind {
+        /// In a file of this process.
+        Sqlite = "sqlite",
+        /// In Postgres.
+        Postgres = "postgres",
+    }
+}
+
+words! {
     /// The form of log lines.
     pub enum LogFormat {
         /// For people.
@@ -214,9 +224,23 @@ section! {
 }
 
 section! {
+    /// Sagas: what takes several steps in several services, such as a registration. The orchestrator's own.
+    pub struct Sagas = "sagas" {
+        /// `sqlite`: a file in the data folder, for one process. `postgres`: for any number of nodes.
+        kind: SagasKind = SagasKind::Sqlite, Kind::OneOf(SagasKind::WORDS);
+        /// The Postgres database, with user and password.
+        postgres_url: Option<Secret> = None, Kind::Url(&["postgres", "postgresql"]);
+        /// The Postgres schema.
+        schema: String = "sagas".to_owned(), Kind::Identifier;
+        /// Connections to Postgres at most, in each process.
+        postgres_connections_max: u32 = 8, Kind::Integer { min: 2, max: 500 };
+    }
+}
+
+section! {
     /// Where the other services are, for roles that run apart. `all` needs none of them.
     pub struct Upstream = "upstream" {
-        /// The internal listener of a command-api: where auth-api and `import` register people.
+        /// The internal listener of a command-api: where auth-api and `import` register people, and where sagas take their steps.
         command_api_url: Option<String> = None, Kind::Url(&["http", "https"]);
     }
 }

@@ -94,6 +94,22 @@ const METRICS: &[Metric] = &[
         &["reader", "reason"],
         "Records that do not count under the acceptance rule",
     ),
+    ("sarangbang_saga_seconds", Kind::Histogram, &["kind"], "Time from a saga's beginning to its end"),
+    ("sarangbang_saga_steps_repeated_total", Kind::Counter, &["kind"], "Attempts at a step that came to nothing that is known"),
+    (
+        "sarangbang_sagas_ended_total",
+        Kind::Counter,
+        &["kind", "how"],
+        "Sagas that ended: `completed`, `compensated` or `aborted`",
+    ),
+    ("sarangbang_sagas_running", Kind::Gauge, &["kind"], "Sagas with a step under way"),
+    ("sarangbang_sagas_stuck", Kind::Gauge, &["kind"], "Sagas whose step has been under way for more than a minute"),
+    (
+        "sarangbang_sagas_unreadable_total",
+        Kind::Counter,
+        &[],
+        "Records for sagas that this version cannot read; they are left out",
+    ),
     (
         "sarangbang_security_events_total",
         Kind::Counter,

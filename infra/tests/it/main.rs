@@ -22,6 +22,8 @@ mod log_process;
 mod read_model_adapters;
 mod read_model_contract;
 mod read_model_generations;
+mod saga_state_adapters;
+mod saga_state_contract;
 
 /// What the environment variable `name` says of a server for tests; nothing, with a line that says so, when it is not set.
 ///

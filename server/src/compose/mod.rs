@@ -48,6 +48,8 @@ pub enum Role {
     QueryApi,
     /// The sign-in.
     AuthApi,
+    /// The sagas.
+    Orchestrator,
     /// The pages.
     Front,
 }
@@ -61,16 +63,17 @@ impl Role {
             Self::Projectors => "projectors",
             Self::QueryApi => "query-api",
             Self::AuthApi => "auth-api",
+            Self::Orchestrator => "orchestrator",
             Self::Front => "front",
         }
     }
 
     const fn needs_log(self) -> bool {
-        matches!(self, Self::All | Self::CommandApi | Self::Projectors | Self::QueryApi)
+        matches!(self, Self::All | Self::CommandApi | Self::Projectors | Self::QueryApi | Self::Orchestrator)
     }
 
     const fn needs_read_model(self) -> bool {
-        matches!(self, Self::All | Self::Projectors | Self::QueryApi)
+        matches!(self, Self::All | Self::Projectors | Self::QueryApi | Self::Orchestrator)
     }
 
     /// A process of its own can share neither an embedded log nor a file.
@@ -153,7 +156,8 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
             let verifier = shared.refusing_revoked(signer.verifier(), &log);
             shared.commands(Arc::clone(&log), Arc::clone(&verifier), internal_url).await?;
             shared.projectors(Arc::clone(&log), Arc::clone(&generations)).await?;
-            shared.queries(log, generations, verifier).await?;
+            shared.queries(Arc::clone(&log), Arc::clone(&generations), Arc::clone(&verifier)).await?;
+            shared.sagas(log, generations, Arc::clone(&signer), verifier, &own_url).await?;
             if config.development_sign_in() {
                 shared.sign_in(signer, at.public, &own_url)?;
             } else {
@@ -181,6 +185,15 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
                 bail!("upstream.command_api_url: auth-api registers people there; set it to command-api's internal listener")
             };
             shared.sign_in(signer, at.public, command_api)?;
+        }
+        Role::Orchestrator => {
+            let signer = tokens::signer(config, clock())?;
+            let Some(command_api) = &config.upstream.command_api_url else {
+                bail!("upstream.command_api_url: sagas take their steps there; set it to command-api's internal listener")
+            };
+            let (verifier, log) = (tokens::verifier(config, clock())?, shared.log().await?);
+            let verifier = shared.refusing_revoked(verifier, &log);
+            shared.sagas(log, stores::generations(config).await?, signer, verifier, command_api).await?;
         }
         Role::Front => shared.pages(),
     }

@@ -8,13 +8,15 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use command_api::cluster::{self, Cluster};
 use command_api::http::{LogReadPositions, Parts};
+use domain::UserId;
 use infra::clock::Clock;
 use infra::config::Config;
 use infra::lifecycle::{Lifecycle, Stage};
 use infra::log::Log;
 use infra::read_model::generations::{Current, Generations, LEASE};
 use infra::revocation::{self, Revocations};
-use infra::tokens::{Signer, Verifier};
+use infra::tokens::{SignedHere, Signer, Verifier};
+use orchestrator::Orchestrator;
 use projectors::Projectors;
 use query_api::{Ports, QueryApi};
 
@@ -128,6 +130,30 @@ impl Shared<'_> {
         self.served.waiting.push(Box::new(move || asked.waiting_for()));
         self.lifecycle.spawn(Stage::Work, "query-api", |_| async move {
             api.stopped().await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// The sagas, which take their steps at the internal listener of a command-api.
+    pub async fn sagas(
+        &mut self,
+        log: Arc<dyn Log>,
+        generations: Arc<dyn Generations>,
+        signer: Arc<Signer>,
+        verifier: Arc<Verifier>,
+        command_api_url: &str,
+    ) -> Result<()> {
+        let stop = self.lifecycle.token(Stage::Work);
+        let read_model = Current::follow(generations, LEASE, &stop).await.context("the read model cannot be opened")?;
+        let state = stores::saga_state(self.config).await?;
+        let service = UserId::parse(orchestrator::SERVICE)?;
+        let tokens = Arc::new(SignedHere { service: service.clone(), signer: Box::new(move || Arc::clone(&signer)) });
+        let ports = orchestrator::Ports { state, log, read_model, clock: Arc::clone(&self.clock), tokens };
+        let orchestrator = Orchestrator::new(command_api_url, service, ports)?;
+        self.add(orchestrator::http::router(orchestrator.parts(verifier)), Router::new());
+        self.lifecycle.spawn(Stage::Work, "the sagas", |stop| async move {
+            orchestrator.run(stop).await;
             Ok(())
         });
         Ok(())

@@ -1,12 +1,13 @@
-//! Opens what the services stand on: the log and the read model, in the adapters that the configuration names.
+//! Opens what the services stand on: the log, the read model and the state of sagas, in the adapters that the configuration names.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use infra::config::{Config, LogKind, ReadModelKind};
+use infra::config::{Config, LogKind, ReadModelKind, SagasKind};
 use infra::log::Log;
 use infra::read_model::generations::Generations;
+use infra::saga_state::{self, SagaState};
 
 use super::options;
 
@@ -44,6 +45,23 @@ pub async fn generations(config: &Config) -> Result<Arc<dyn Generations>> {
             let attempt = || infra::read_model::postgres::generations(url.reveal(), schema, connections);
             let temporary = |fault: &infra::read_model::Fault| matches!(fault, infra::read_model::Fault::Unavailable(_));
             patiently("Postgres", attempt, temporary).await.context("read_model.kind = postgres")
+        }
+    }
+}
+
+/// Opens the state of sagas.
+pub async fn saga_state(config: &Config) -> Result<Arc<dyn SagaState>> {
+    match config.sagas.kind {
+        SagasKind::Sqlite => {
+            let file = config.node.data_folder.join("sagas.sqlite");
+            saga_state::open(&file).await.with_context(|| format!("the state of sagas in {}", file.display()))
+        }
+        SagasKind::Postgres => {
+            let Some(url) = &config.sagas.postgres_url else { bail!("sagas.postgres_url is not set") };
+            let (schema, connections) = (&config.sagas.schema, config.sagas.postgres_connections_max);
+            let attempt = || saga_state::connect(url.reveal(), schema, connections);
+            let temporary = |fault: &saga_state::Fault| matches!(fault, saga_state::Fault::Unavailable(_));
+            patiently("Postgres", attempt, temporary).await.context("sagas.kind = postgres")
         }
     }
 }

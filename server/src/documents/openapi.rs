@@ -25,8 +25,8 @@ pub fn openapi() -> OpenApi {
     merged
 }
 
-fn services() -> [OpenApi; 3] {
-    [command_api::openapi(), query_api::openapi(), auth_api::openapi()]
+fn services() -> [OpenApi; 4] {
+    [command_api::openapi(), query_api::openapi(), auth_api::openapi(), orchestrator::http::openapi()]
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -1,4 +1,6 @@
-//! The program as a person meets it on the command line.
+//! The program as a person meets it on the command line, and what all services do together.
+
+mod registrations;
 
 use std::process::{Command, Output};
 

@@ -148,6 +148,8 @@ fn what_does_not_go_together_is_refused_with_the_fix() {
         (vec![("SARANGBANG_LOG__KIND", "kafka")], "log.brokers: Kafka needs its brokers"),
         (vec![("SARANGBANG_LOG__BROKERS", "a:1")], "log.brokers: brokers are given"),
         (vec![("SARANGBANG_READ_MODEL__KIND", "postgres")], "read_model.postgres_url: Postgres needs its URL"),
+        (vec![("SARANGBANG_SAGAS__KIND", "postgres")], "sagas.postgres_url: Postgres needs its URL"),
+        (vec![("SARANGBANG_SAGAS__POSTGRES_URL", "postgres://h/d")], "sagas.postgres_url: a database is given"),
         (vec![("SARANGBANG_NODE__PUBLIC_LISTEN", "0.0.0.0:8080")], "node.public_listen: anyone who reaches this address"),
         (vec![("SARANGBANG_NODE__INTERNAL_LISTEN", "0.0.0.0:8081")], "node.internal_url: other nodes cannot reach"),
         (vec![("SARANGBANG_NODE__INTERNAL_LISTEN", "127.0.0.1:8080")], "node.internal_listen: it must not be"),
