@@ -13,6 +13,7 @@ pub mod browser;
 pub mod chatdata;
 pub mod checker;
 pub mod faults;
+pub mod gateway;
 pub mod journal;
 pub mod live;
 pub mod load;

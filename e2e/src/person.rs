@@ -1,5 +1,6 @@
 //! A person, or rather their client: signs in, sends commands, asks queries.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -87,7 +88,15 @@ impl Person {
     /// # Errors
     /// When it is refused.
     pub async fn sign_in(at: &Addresses, id: &str) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(REQUEST).build()?;
+        Self::sign_in_from(at, id, None).await
+    }
+
+    /// As [`Self::sign_in`]; all requests of the person come from that address of this machine.
+    ///
+    /// # Errors
+    /// As [`Self::sign_in`].
+    pub async fn sign_in_from(at: &Addresses, id: &str, from: Option<IpAddr>) -> Result<Self> {
+        let http = reqwest::Client::builder().timeout(REQUEST).local_address(from).build()?;
         let mut person = Self { id: id.to_owned(), token: String::new(), at: at.clone(), http };
         let registration = key();
         let began = Instant::now();

@@ -77,6 +77,18 @@ impl Node {
         format!("http://127.0.0.1:{}", self.internal)
     }
 
+    /// `127.0.0.1:PORT` of the public listener.
+    #[must_use]
+    pub fn public_address(&self) -> String {
+        format!("127.0.0.1:{}", self.public)
+    }
+
+    /// `127.0.0.1:PORT` of the internal listener.
+    #[must_use]
+    pub fn internal_address(&self) -> String {
+        format!("127.0.0.1:{}", self.internal)
+    }
+
     /// The value that a setting was given for this node.
     #[must_use]
     pub fn setting(&self, setting: &str) -> Option<&str> {
@@ -300,7 +312,10 @@ pub fn built(name: &str) -> Result<PathBuf> {
 
 /// A free port, never the same twice in this process. Not one that the kernel gives to outgoing connections: on a busy machine
 /// somebody else would have it before the node listens there.
-fn free_port() -> Result<u16> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
     const FIRST: u16 = 10_000;
     const PORTS: u16 = 20_000;
     static DRAWN: AtomicU16 = AtomicU16::new(0);

@@ -1,11 +1,12 @@
 //! HTTP and WebSocket by hand, byte by byte: a client library would refuse to send what these tests must send.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// How long a server may take to answer whatever it was sent.
 const ANSWER: Duration = Duration::from_secs(40);
@@ -94,8 +95,19 @@ impl RawRequest {
 /// # Errors
 /// When there is no connection, or neither an answer nor an end comes soon.
 pub async fn ask(url: &str, bytes: &[u8]) -> Result<RawAnswer> {
-    let mut stream = connect(url).await?;
-    let exchange = async {
+    exchange(connect(url, None).await?, bytes).await
+}
+
+/// As [`ask`], from an address of this machine's choice: all of 127.0.0.0/8 is this machine.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_from(from: Ipv4Addr, url: &str, bytes: &[u8]) -> Result<RawAnswer> {
+    exchange(connect(url, Some(from)).await?, bytes).await
+}
+
+async fn exchange(mut stream: TcpStream, bytes: &[u8]) -> Result<RawAnswer> {
+    let answered = async {
         // A server that refuses early may close before it has read all: what it said still counts.
         let _ = stream.write_all(bytes).await;
         let _ = stream.flush().await;
@@ -103,13 +115,17 @@ pub async fn ask(url: &str, bytes: &[u8]) -> Result<RawAnswer> {
         let _ = (&mut stream).take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
         answer
     };
-    let answer = tokio::time::timeout(ANSWER, exchange).await.with_context(|| format!("no answer within {ANSWER:?}"))?;
+    let answer = tokio::time::timeout(ANSWER, answered).await.with_context(|| format!("no answer within {ANSWER:?}"))?;
     parse(&answer)
 }
 
-async fn connect(url: &str) -> Result<TcpStream> {
-    let address = url.strip_prefix("http://").context("not an http URL")?;
-    TcpStream::connect(address).await.with_context(|| format!("nobody listens on {address}"))
+async fn connect(url: &str, from: Option<Ipv4Addr>) -> Result<TcpStream> {
+    let address: SocketAddr = url.strip_prefix("http://").context("not an http URL")?.parse()?;
+    let socket = TcpSocket::new_v4()?;
+    if let Some(from) = from {
+        socket.bind(SocketAddr::from((from, 0)))?;
+    }
+    socket.connect(address).await.with_context(|| format!("nobody listens on {address}"))
 }
 
 fn parse(bytes: &[u8]) -> Result<RawAnswer> {
@@ -167,9 +183,20 @@ impl RawSocket {
     /// # Errors
     /// When it is refused.
     pub async fn open(url: &str, token: &str) -> Result<Self> {
-        let mut stream = connect(url).await?;
+        Self::upgrade(connect(url, None).await?, "/chat/ws", &format!("authorization: Bearer {token}\r\n")).await
+    }
+
+    /// Opens one with a one-time ticket, from an address of this machine's choice.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn open_by_ticket(from: Ipv4Addr, url: &str, ticket: &str) -> Result<Self> {
+        Self::upgrade(connect(url, Some(from)).await?, &format!("/chat/ws?ticket={ticket}"), "").await
+    }
+
+    async fn upgrade(mut stream: TcpStream, target: &str, header: &str) -> Result<Self> {
         let request = format!(
-            "GET /chat/ws HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            "GET {target} HTTP/1.1\r\nhost: localhost\r\n{header}connection: upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).await?;

@@ -35,7 +35,8 @@ pub async fn run(folder: &Path, services: &Path, options: &Options) -> Result<(T
     let (began, evidence) = (Instant::now(), folder.join("evidence"));
     let mut ground = prepare(folder, services).await?;
     let cluster = &ground.cluster;
-    let nodes = Nodes { command: cluster.command_urls(), query: cluster.query_urls(), auth: cluster.auth.public_url() };
+    let nodes =
+        Nodes { command: cluster.command_urls(), query: cluster.query_urls(), auth: cluster.auth.public_url(), from: Vec::new() };
     let mut load = Load::start(&evidence, &nodes, &options.load).await?;
     let reader = reader(&nodes).await?;
     load.more(CALM).await?;

@@ -6,6 +6,7 @@ mod progress;
 mod script;
 mod writer;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +42,7 @@ pub struct Options {
     pub seed: u64,
 }
 
-/// Which nodes the clients know. There is no gateway: each client goes from node to node by itself.
+/// Which nodes the clients know. Where there is no gateway, each client goes from node to node by itself.
 #[derive(Debug, Clone)]
 pub struct Nodes {
     /// Addresses of command-api.
@@ -50,6 +51,8 @@ pub struct Nodes {
     pub query: Vec<String>,
     /// The address of auth-api.
     pub auth: String,
+    /// Addresses of this machine that the commands come from, person by person in turn; any one where there are none.
+    pub from: Vec<IpAddr>,
 }
 
 /// Load at work.
@@ -197,5 +200,7 @@ async fn sign_in(nodes: &Nodes, options: &Options) -> Result<Vec<Person>> {
     let at = Addresses { command: first(&nodes.command)?, query: first(&nodes.query)?, auth: nodes.auth.clone() };
     let names = (0..options.writers).map(|number| format!("writer-{number}"));
     let names: Vec<String> = names.chain((0..options.followers).map(|number| format!("follower-{number}"))).collect();
-    futures_util::stream::iter(&names).map(|name| Person::sign_in(&at, name)).buffered(SIGN_INS_AT_ONCE).try_collect().await
+    let from = |place: usize| nodes.from.get(place % nodes.from.len().max(1)).copied();
+    let people = names.iter().enumerate().map(|(place, name)| Person::sign_in_from(&at, name, from(place)));
+    futures_util::stream::iter(people).buffered(SIGN_INS_AT_ONCE).try_collect().await
 }

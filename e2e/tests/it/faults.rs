@@ -71,7 +71,7 @@ async fn a_full_disk_loses_nothing_embedded() -> Result<()> {
     };
     let mut system = Embedded::start(&folder).await?;
     let url = system.node.public_url();
-    let nodes = Nodes { command: vec![url.clone()], query: vec![url.clone()], auth: url };
+    let nodes = Nodes { command: vec![url.clone()], query: vec![url.clone()], auth: url, from: Vec::new() };
     let journals = stage.folder.join("evidence");
     let mut load = Load::start(&journals, &nodes, &LOAD).await?;
     for is_killed in [false, true] {

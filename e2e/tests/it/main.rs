@@ -6,6 +6,8 @@ mod cluster;
 mod embedded;
 mod faults;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod hostile;
 mod import;
 mod interrupted;
