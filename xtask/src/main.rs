@@ -5,6 +5,7 @@
 
 mod architecture;
 mod bench;
+mod cluster;
 mod fuzz;
 mod licences;
 mod prove;
@@ -29,6 +30,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Real Kafka and Postgres on loopback, for tests and a developer's day.
     Services(services::Arguments),
+    /// The whole arrangement on one machine: nginx before two nodes of each role, on Kafka and Postgres.
+    Cluster(cluster::Arguments),
     /// Dependency directions, long files, silenced lints, documents that point to nothing.
     CheckArchitecture,
     /// Licences and sources of the crates we build with.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Cluster(arguments) => cluster::run(arguments),
         Task::CheckArchitecture => architecture::run(),
         Task::CheckLicences => licences::run(),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

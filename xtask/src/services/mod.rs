@@ -5,13 +5,13 @@
 
 mod kafka;
 mod postgres;
-mod process;
+pub mod process;
 mod state;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -163,12 +163,30 @@ pub fn up(folder: &Path, brokers: u32) -> Result<()> {
     start_set(&mut state, brokers, 0, Kind::value_variants())
 }
 
+/// Starts what does not run of the set in `folder`, and returns its settings.
+///
+/// # Errors
+/// As [`run`].
+pub fn ensure(folder: &Path, brokers: u32) -> Result<Vec<(&'static str, String)>> {
+    let mut state = State::lock(folder)?;
+    start_set(&mut state, brokers, 0, Kind::value_variants())?;
+    Ok(state.settings())
+}
+
+/// Stops the set in `folder`; its data may stay.
+///
+/// # Errors
+/// As [`run`].
+pub fn stop(folder: &Path, keep: bool) -> Result<()> {
+    stop_set(&mut State::lock(folder)?, keep)
+}
+
 /// Stops the set in `folder` and removes its data.
 ///
 /// # Errors
 /// As [`run`].
 pub fn down(folder: &Path) -> Result<()> {
-    stop_set(&mut State::lock(folder)?, false)
+    stop(folder, false)
 }
 
 /// The settings of the set in `folder`.
@@ -180,7 +198,7 @@ pub fn env(folder: &Path) -> Result<Vec<(&'static str, String)>> {
 }
 
 fn start_set(state: &mut State, brokers: u32, ways: u32, kinds: &[Kind]) -> Result<()> {
-    ensure!(brokers != 2, "two brokers cannot outvote each other: take 1 or 3");
+    anyhow::ensure!(brokers != 2, "two brokers cannot outvote each other: take 1 or 3");
     for &kind in kinds {
         let present = state.of(kind).count();
         if present == 0 {
