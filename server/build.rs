@@ -1,4 +1,5 @@
-//! Finds the commit that is built, by reading `.git` alone; outside a checkout the commit is said to be unknown.
+//! Finds the commit that is built: what `SARANGBANG_BUILD_COMMIT` says (an image is built without `.git`), else by reading `.git`
+//! alone; outside a checkout the commit is said to be unknown.
 
 use std::env;
 use std::fs;
@@ -6,13 +7,17 @@ use std::path::{Path, PathBuf};
 
 /// How many digits of a commit are told.
 const DIGITS: usize = 12;
+/// Whoever builds without a checkout says the commit here.
+const GIVEN: &str = "SARANGBANG_BUILD_COMMIT";
 
 fn main() {
     let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let commit = folder.parent().and_then(commit).unwrap_or_else(|| "unknown".to_owned());
+    let given = env::var(GIVEN).ok().filter(|commit| !commit.is_empty());
+    let commit = given.or_else(|| folder.parent().and_then(commit)).unwrap_or_else(|| "unknown".to_owned());
     let short: String = commit.chars().take(DIGITS).collect();
     say(&format!("cargo::rustc-env=SARANGBANG_COMMIT={short}"));
     say("cargo::rerun-if-changed=build.rs");
+    say(&format!("cargo::rerun-if-env-changed={GIVEN}"));
 }
 
 fn say(line: &str) {

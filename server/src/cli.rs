@@ -68,6 +68,8 @@ pub enum Command {
     Parked(Parked),
     /// Says what is reachable, and what to do about what is not
     Doctor,
+    /// Asks the process with the same settings whether it is ready; for containers and scripts
+    Health,
     /// Prints the settings in force and where each comes from
     Config(Config),
     /// Prints the OpenAPI document of the HTTP routes

@@ -4,6 +4,7 @@ mod cli;
 mod compose;
 mod doctor;
 mod documents;
+mod health;
 mod import;
 mod operate;
 mod say;
@@ -38,6 +39,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Config(options) if options.markdown => Ok(printed(&infra::config::markdown())),
         Command::Config(_) => Ok(printed(&settings::table(&settings::read(&cli.settings)?))),
         Command::Doctor => Ok(runtime()?.block_on(doctor::run(&settings::read(&cli.settings)?))),
+        Command::Health => runtime()?.block_on(health::run(&settings::read(&cli.settings)?.config)).map(|()| ExitCode::SUCCESS),
         Command::Import(options) => {
             let loaded = settings::read(&cli.settings)?;
             runtime()?.block_on(import::run(options, &loaded.config)).map(|()| ExitCode::SUCCESS)
