@@ -19,7 +19,7 @@ keep() { # file: standard input becomes its content, unless it is there
 for name in postgres-auth postgres-timeline elastic kibana grafana; do
   [ -e "$name" ] || printf %s "$(password)" | keep "$name"
 done
-for user in broker admin kafka-ui command-api projectors query-api auth-api; do
+for user in broker admin kafka-ui command-api projectors query-api auth-api orchestrator; do
   [ -e "kafka-$user" ] || printf %s "$(password)" | keep "kafka-$user"
 done
 [ -e signing-key.pem ] || openssl genpkey -algorithm ed25519 | keep signing-key.pem
@@ -28,7 +28,7 @@ done
   echo 'KafkaServer {'
   echo '  org.apache.kafka.common.security.plain.PlainLoginModule required'
   printf '  username="broker" password="%s"\n' "$(cat kafka-broker)"
-  for user in broker admin kafka-ui command-api projectors query-api auth-api; do
+  for user in broker admin kafka-ui command-api projectors query-api auth-api orchestrator; do
     printf '  user_%s="%s"\n' "$user" "$(cat "kafka-$user")"
   done
   echo '  ;'
@@ -49,7 +49,7 @@ login() { # user
   echo '      sasl.mechanism: PLAIN'
   echo "      sasl.jaas.config: '$(login kafka-ui)'"
 } | keep kafka-ui.yml
-for role in command-api projectors query-api auth-api; do
+for role in command-api projectors query-api auth-api orchestrator; do
   {
     echo '[log.kafka_properties]'
     echo '"security.protocol" = "sasl_plaintext"'
@@ -59,6 +59,7 @@ for role in command-api projectors query-api auth-api; do
     echo
     echo '[read_model]'
     printf 'postgres_url = "postgres://sarangbang:%s@postgres-timeline/timeline"\n' "$(cat postgres-timeline)"
+    [ "$role" != orchestrator ] || printf '\n[sagas]\npostgres_url = "postgres://sarangbang:%s@postgres-timeline/timeline"\n' "$(cat postgres-timeline)"
   } | keep "$role.toml"
 done
 # Not secret: who runs the processes that read these files. Root is not taken for it: the files are then given to 10001.

@@ -23,6 +23,8 @@ pub struct Gateway {
     pub command: Vec<String>,
     /// The query-api nodes.
     pub query: Vec<String>,
+    /// The orchestrators.
+    pub orchestrator: Vec<String>,
     /// The auth-api.
     pub auth: String,
     /// The front.
@@ -50,8 +52,8 @@ impl Gateway {
         let mut text = String::new();
         let one = |address: &String| vec![address.clone()];
         let (auth, front) = (one(&self.auth), one(&self.front));
-        for (name, nodes) in [("command_api", &self.command), ("query_api", &self.query), ("auth_api", &auth), ("front", &front)]
-        {
+        let several = [("command_api", &self.command), ("query_api", &self.query), ("orchestrator", &self.orchestrator)];
+        for (name, nodes) in several.into_iter().chain([("auth_api", &auth), ("front", &front)]) {
             // The only node of a service is never given up.
             let (stick, fails) =
                 if nodes.len() > 1 { ("    ip_hash;\n", "max_fails=2 fail_timeout=5s") } else { ("", "max_fails=0") };

@@ -12,7 +12,7 @@ allow() { # users, separated by commas; then what
   $tool --bootstrap-server "$BOOTSTRAP" --command-config "$ADMIN" --add --force $principals "$@" >/dev/null
 }
 
-services=command-api,projectors,query-api,auth-api
+services=command-api,projectors,query-api,auth-api,orchestrator
 allow $services --operation Read --topic "$PREFIX." --group "$PREFIX." --resource-pattern-type prefixed
 allow $services --operation DescribeConfigs --topic "$PREFIX." --resource-pattern-type prefixed
 # Events, owners, read positions; and it makes the topics where they are missing.
@@ -21,6 +21,7 @@ allow command-api --operation Write \
   --topic "$PREFIX.users.v1" --topic "$PREFIX.rooms.v1" --topic "$PREFIX.owners.v1" --topic "$PREFIX.reads.v1"
 allow projectors --operation Write --topic "$PREFIX.parked.v1"
 allow query-api --operation Write --topic "$PREFIX.presence.v1"
+allow orchestrator --operation Write --topic "$PREFIX.sagas.v1"
 allow auth-api --operation Write --topic "$PREFIX.revoked.v1" --topic "$PREFIX.sagas.v1"
 # Whoever looks only looks.
 allow kafka-ui --operation Read --operation DescribeConfigs --topic '*'

@@ -21,6 +21,8 @@ const SERVICES: &[&str] = &[
     "projectors-2",
     "query-api-1",
     "query-api-2",
+    "orchestrator-1",
+    "orchestrator-2",
     "front",
     "kafka1",
     "kafka2",
@@ -130,11 +132,22 @@ fn the_gateway_goes_to_services_that_are_there() {
     let upstreams = text("nginx/upstreams.conf");
     let named: BTreeSet<&str> =
         upstreams.split("server ").skip(1).filter_map(|rest| rest.split_once(":8080")).map(|(name, _)| name).collect();
-    let expected = BTreeSet::from(["auth-api", "command-api-1", "command-api-2", "front", "query-api-1", "query-api-2"]);
+    let expected = BTreeSet::from([
+        "auth-api",
+        "command-api-1",
+        "command-api-2",
+        "front",
+        "orchestrator-1",
+        "orchestrator-2",
+        "query-api-1",
+        "query-api-2",
+    ]);
     assert_eq!(named, expected);
     assert!(named.iter().all(|name| services.contains_key(*name)));
     let scraped = text("prometheus/prometheus.yml");
-    for name in SERVICES.iter().filter(|name| ["-api", "projectors", "front"].iter().any(|part| name.contains(part))) {
+    for name in
+        SERVICES.iter().filter(|name| ["-api", "projectors", "orchestrator", "front"].iter().any(|part| name.contains(part)))
+    {
         assert!(scraped.contains(&format!("{name}:8081")), "{name} is not scraped");
     }
 }

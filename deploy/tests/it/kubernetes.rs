@@ -16,7 +16,7 @@ use crate::tools;
 
 const OVERLAYS: &[&str] = &["small", "production", "production-keda"];
 /// Of our own program.
-const ROLES: &[&str] = &["auth-api", "command-api", "front", "projectors", "query-api"];
+const ROLES: &[&str] = &["auth-api", "command-api", "front", "orchestrator", "projectors", "query-api"];
 
 /// All objects of a text of several YAML documents.
 fn documents(text: &str) -> Vec<Value> {

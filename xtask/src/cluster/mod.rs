@@ -20,7 +20,8 @@ use member::Member;
 use state::State;
 
 /// Which roles, and how many nodes of each, in the order of their start.
-const MEMBERS: &[(&str, u32)] = &[("auth-api", 1), ("command-api", 2), ("projectors", 2), ("query-api", 2), ("front", 1)];
+const MEMBERS: &[(&str, u32)] =
+    &[("auth-api", 1), ("command-api", 2), ("projectors", 2), ("query-api", 2), ("orchestrator", 2), ("front", 1)];
 /// Brokers: what production has.
 const BROKERS: u32 = 3;
 
@@ -149,6 +150,10 @@ brokers = \"{kafka}\"
 kind = \"postgres\"
 postgres_url = \"{postgres}\"
 
+[sagas]
+kind = \"postgres\"
+postgres_url = \"{postgres}\"
+
 [tokens]
 key_file = \"{key}\"
 jwks_url = \"http://127.0.0.1:{auth}/user/.well-known/jwks.json\"
@@ -201,6 +206,7 @@ fn start_gateway(state: &mut State) -> Result<()> {
         listen: format!("127.0.0.1:{}", state.port),
         command: of("command-api"),
         query: of("query-api"),
+        orchestrator: of("orchestrator"),
         auth: single("auth-api")?,
         front: single("front")?,
     };

@@ -29,22 +29,41 @@ const CALM: usize = 60;
 struct Arrangement {
     cluster: Cluster,
     front: Node,
+    orchestrator: Node,
     gateway: Gateway,
 }
+
+/// What the orchestrator has in common with all others.
+const SHARED: &[&str] = &[
+    "log.kind",
+    "log.brokers",
+    "log.topic_prefix",
+    "log.event_partitions",
+    "read_model.kind",
+    "read_model.postgres_url",
+    "read_model.schema",
+    "tokens.jwks_url",
+    "tokens.key_file",
+];
 
 impl Arrangement {
     async fn start(folder: &Path, servers: &Servers) -> Result<Self> {
         let cluster = Cluster::start(folder, servers, 2).await?;
         let mut front = Node::new("front", "front-1", folder, &[])?;
         front.start().await?;
-        let gateway = Gateway::start(&folder.join("gateway"), services(&cluster, &front)).await?;
-        Ok(Self { cluster, front, gateway })
+        let command = cluster.command.first().context("no command-api")?;
+        let shared = SHARED.iter().filter_map(|name| Some((*name, command.setting(name)?.to_owned())));
+        let own = ("upstream.command_api_url", command.internal_url());
+        let mut orchestrator = Node::new("orchestrator", "orchestrator-1", folder, &shared.chain([own]).collect::<Vec<_>>())?;
+        orchestrator.start().await?;
+        let gateway = Gateway::start(&folder.join("gateway"), services(&cluster, &front, &orchestrator)).await?;
+        Ok(Self { cluster, front, orchestrator, gateway })
     }
 
     /// Every process of the program, with its role.
     fn nodes(&self) -> Vec<(&'static str, &Node)> {
         let Cluster { auth, command, projectors, query, .. } = &self.cluster;
-        let mut nodes = vec![("auth-api", auth), ("front", &self.front)];
+        let mut nodes = vec![("auth-api", auth), ("front", &self.front), ("orchestrator", &self.orchestrator)];
         for (role, pair) in [("command-api", command), ("projectors", projectors), ("query-api", query)] {
             nodes.extend(pair.iter().map(|node| (role, node)));
         }
@@ -52,12 +71,13 @@ impl Arrangement {
     }
 }
 
-fn services(cluster: &Cluster, front: &Node) -> Files {
+fn services(cluster: &Cluster, front: &Node, orchestrator: &Node) -> Files {
     let all = |nodes: &[Node]| nodes.iter().map(Node::public_address).collect();
     Files {
         listen: String::new(),
         command: all(&cluster.command),
         query: all(&cluster.query),
+        orchestrator: vec![orchestrator.public_address()],
         auth: cluster.auth.public_address(),
         front: front.public_address(),
     }
@@ -99,6 +119,8 @@ async fn pages_and_sign_in(system: &Arrangement) -> Result<()> {
         let signed_in = ask(&url, &request("/user/login")).await?;
         ensure!(signed_in.status == 200, "{signed_in:?}");
     }
+    let sagas = ask(&url, &RawRequest::new("GET", "/chat/admin/sagas").bytes()).await?;
+    ensure!(sagas.status == 401, "sagas are shown to nobody who has not signed in: {sagas:?}");
     let keys = ask(&url, &RawRequest::new("GET", "/user/.well-known/jwks.json").bytes()).await?;
     ensure!(keys.status == 200 && keys.json().pointer("/keys/0/kid").is_some(), "{keys:?}");
     Ok(())
@@ -135,7 +157,7 @@ async fn open_sockets_outlive_a_reload(system: &mut Arrangement) -> Result<()> {
     let room = ann.create_room("private", "before the reload").await?;
     let mut live = Live::open(&ann).await?;
     live.subscribe(&room, None).await?;
-    system.gateway.reload(services(&system.cluster, &system.front)).await?;
+    system.gateway.reload(services(&system.cluster, &system.front, &system.orchestrator)).await?;
     ann.send(&room, "after the reload").await?;
     let heard = live.next_message(&room).await?;
     ensure!(heard.get("text").and_then(Value::as_str) == Some("after the reload"), "{heard}");

@@ -23,8 +23,7 @@ struct Ground {
     gateway: Gateway,
     command: [Echo; 2],
     query: [Echo; 2],
-    _auth: Echo,
-    _front: Echo,
+    _others: [Echo; 3],
     _stage: Stage,
 }
 
@@ -37,15 +36,17 @@ async fn ground(name: &str, first: Manner, second: Manner) -> Result<Option<Grou
     let command = [Echo::start("command-1", first).await?, Echo::start("command-2", second).await?];
     let query = [Echo::start("query-1", first).await?, Echo::start("query-2", second).await?];
     let (auth, front) = (Echo::start("auth", Manner::Answers).await?, Echo::start("front", Manner::Answers).await?);
+    let orchestrator = Echo::start("orchestrator", Manner::Answers).await?;
     let services = Files {
         listen: String::new(),
         command: command.iter().map(|node| node.address.clone()).collect(),
         query: query.iter().map(|node| node.address.clone()).collect(),
+        orchestrator: vec![orchestrator.address.clone()],
         auth: auth.address.clone(),
         front: front.address.clone(),
     };
     let gateway = Gateway::start(&stage.folder, services).await?;
-    Ok(Some(Ground { gateway, command, query, _auth: auth, _front: front, _stage: stage }))
+    Ok(Some(Ground { gateway, command, query, _others: [auth, front, orchestrator], _stage: stage }))
 }
 
 impl Ground {
@@ -75,6 +76,9 @@ async fn each_request_goes_to_its_service() -> Result<()> {
         ("PATCH", "/chat/people/me", "command", "/chat/people/me"),
         ("PUT", "/chat/rooms/1/messages/2/reactions/%F0%9F%91%8D", "command", "/chat/rooms/1/messages/2/reactions/%F0%9F%91%8D"),
         ("DELETE", "/chat/rooms/1/messages/2", "command", "/chat/rooms/1/messages/2"),
+        ("GET", "/chat/admin/sagas?kind=registration", "orchestrator", "/chat/admin/sagas?kind=registration"),
+        ("POST", "/chat/admin/sagas/7/retry", "orchestrator", "/chat/admin/sagas/7/retry"),
+        ("GET", "/chat/admin/parked", "query", "/chat/admin/parked"),
         ("POST", "/chat/ws-ticket", "query", "/chat/ws-ticket"),
         ("GET", "/chat/ws?ticket=1", "query", "/chat/ws?ticket=1"),
         // With a slash at the end or without; a POST stays a POST.
