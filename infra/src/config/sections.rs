@@ -160,6 +160,8 @@ section! {
         request_ms_max: u64 = 30_000, Kind::Integer { min: 100, max: 300_000 };
         /// Requests in progress on one listener; more are answered 503.
         requests_max: u32 = 4_096, Kind::Integer { min: 1, max: 1_000_000 };
+        /// Where the gateways are: what they say about a client's address (`X-Forwarded-For`) is believed, what anybody else says is not. Unset: nobody is believed.
+        trusted_proxies: Option<String> = None, Kind::Networks;
     }
 }
 

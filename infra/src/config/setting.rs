@@ -5,6 +5,7 @@ use std::fmt;
 use figment::value::{Num, Value};
 
 use super::nearest::nearest;
+use crate::http::client::TrustedProxies;
 
 /// What a setting may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Kind {
     Url(&'static [&'static str]),
     /// `HOST:PORT`, several separated by commas.
     Brokers,
+    /// Addresses and networks, separated by commas.
+    Networks,
     /// Names and texts: a table in the file, `a=b;c=d` elsewhere. Values whose name speaks of a secret are never shown.
     Properties,
 }
@@ -129,6 +132,7 @@ impl Kind {
             (Self::TopicPrefix, Value::String(_, text)) => is_topic_prefix(text),
             (Self::OneOf(names), Value::String(_, text)) => names.contains(&text.as_str()),
             (Self::Address, Value::String(_, text)) => text.parse::<std::net::SocketAddr>().is_ok(),
+            (Self::Networks, Value::String(_, text)) => text.parse::<TrustedProxies>().is_ok(),
             (Self::Brokers, Value::String(_, text)) => text.split(',').all(is_host_and_port),
             (Self::Url(schemes), Value::String(_, text)) => {
                 reqwest::Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host())
@@ -188,6 +192,7 @@ impl fmt::Display for Kind {
             Self::Address => f.write_str("an address with a port, such as 127.0.0.1:8080"),
             Self::Path => f.write_str("a path"),
             Self::Url(schemes) => write!(f, "a URL such as {}://host", schemes.join("://host or ")),
+            Self::Networks => f.write_str("a list of addresses and networks such as 10.0.0.0/8,127.0.0.1"),
             Self::Brokers => f.write_str("a list such as host:9092,other:9092"),
             Self::Properties => f.write_str("a table of names and texts (name=text;name=text outside the file)"),
         }

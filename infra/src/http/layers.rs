@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
+use super::client::ClientAddress;
 use super::{Problem, trace};
 
 /// The header that tells the trace id to the caller.
@@ -79,6 +80,7 @@ async fn observe(request: Request, next: Next) -> Response {
     // Labels must be bounded: the matched pattern, never the path; the known methods, never what a client invents.
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let method = method_label(request.method());
+    let client = ClientAddress::of(request.extensions(), request.headers());
     let span = tracing::info_span!("http.request", method, route, trace_id = context.trace_id());
 
     let mut response = trace::within(context, next.run(request).instrument(span.clone())).await;
@@ -88,7 +90,7 @@ async fn observe(request: Request, next: Next) -> Response {
     metrics::counter!("sarangbang_http_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string())
         .increment(1);
     metrics::histogram!("sarangbang_http_request_seconds", "method" => method, "route" => route).record(seconds);
-    span.in_scope(|| tracing::debug!(status, seconds, "answered"));
+    span.in_scope(|| tracing::debug!(status, seconds, %client, "answered"));
 
     let headers = response.headers_mut();
     // Answers of the API belong to one person; what may be cached (assets) says so itself.

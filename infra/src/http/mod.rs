@@ -8,6 +8,7 @@
 //! 3. `server` merges the routers of all services and wraps them once with [`layers::complete`].
 
 pub mod auth;
+pub mod client;
 mod codes;
 mod form;
 pub mod internal;

@@ -59,7 +59,8 @@ async fn bind(address: &str, setting: &str, flag: &str) -> Result<TcpListener> {
 /// Serves `router` until `stop`, then finishes what was begun.
 pub async fn serve(listener: TcpListener, router: Router, config: Config, stop: CancellationToken) -> TaskResult {
     let router = router.layer(Extension(BodyBytesMax(options::body_bytes_max(&config))));
-    accept(listener, layers::complete(router, options::limits(&config)), HEAD_WAIT_MAX, stop).await;
+    let router = layers::complete(router, options::limits(&config)).layer(Extension(options::trusted_proxies(&config)));
+    accept(listener, router, HEAD_WAIT_MAX, stop).await;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use infra::config::Config;
 use infra::http::Limits;
+use infra::http::client::TrustedProxies;
 
 use crate::cli::VERSION;
 
@@ -124,6 +125,12 @@ pub fn auth(config: &Config, listen: std::net::SocketAddr) -> auth_api::Options 
 
 pub fn limits(config: &Config) -> Limits {
     Limits { request_duration_max: ms(config.http.request_ms_max), requests_max: size(config.http.requests_max) }
+}
+
+/// Whose word about a client's address is taken.
+pub fn trusted_proxies(config: &Config) -> TrustedProxies {
+    // The setting was read as such a list already.
+    config.http.trusted_proxies.as_deref().and_then(|networks| networks.parse().ok()).unwrap_or_default()
 }
 
 pub fn body_bytes_max(config: &Config) -> usize {

@@ -142,7 +142,10 @@ fn configuration(state: &State, env: &[(&'static str, String)]) -> Result<String
     };
     let first = |role: &str| state.members.iter().find(|member| member.role == role).with_context(|| format!("no {role}"));
     Ok(format!(
-        "[log]
+        "[http]
+trusted_proxies = \"127.0.0.1\"
+
+[log]
 kind = \"kafka\"
 brokers = \"{kafka}\"
 

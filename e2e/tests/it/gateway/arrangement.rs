@@ -10,6 +10,7 @@ use e2e::checker::{Evidence, check, collect};
 use e2e::gateway::{Gateway, is_here};
 use e2e::live::Live;
 use e2e::load::{self, Load, Nodes};
+use e2e::patience::{LATE, SOON, until};
 use e2e::person::Person;
 use e2e::process::Node;
 use e2e::raw::{RawRequest, RawSocket, ask, ask_from};
@@ -48,7 +49,14 @@ const SHARED: &[&str] = &[
 
 impl Arrangement {
     async fn start(folder: &Path, servers: &Servers) -> Result<Self> {
-        let cluster = Cluster::start(folder, servers, 2).await?;
+        let told = ("telemetry.filter", "info,infra::http::layers=debug".to_owned());
+        let cluster = Cluster::start_with(folder, servers, 2, &[("http.trusted_proxies", "127.0.0.1".to_owned()), told]).await?;
+        // While the second projector joins, partitions change hands and queries are behind for seconds, which is told as 503: here
+        // that is no news, and the scenarios do not ask twice.
+        for node in &cluster.projectors {
+            let works = || async { Ok(node.metrics().await?.contains("sarangbang_projector_lag_records{").then_some(())) };
+            until("every projector has partitions", LATE, works).await?;
+        }
         let mut front = Node::new("front", "front-1", folder, &[])?;
         front.start().await?;
         let command = cluster.command.first().context("no command-api")?;
@@ -98,6 +106,7 @@ async fn the_whole_arrangement_behind_the_gateway() -> Result<()> {
     conversation::who_is_removed_is_cut_off(&at).await?;
     conversation::a_client_resumes_where_it_was(&at).await?;
     clients_stay_with_their_nodes(&system).await?;
+    only_the_gateway_is_believed(&system).await?;
     open_sockets_outlive_a_reload(&mut system).await?;
     one_of_each_pair_is_killed_under_load(&mut system, &servers, &stage.folder).await?;
     watched::by_prometheus(&stage.folder.join("prometheus"), &system.nodes()).await
@@ -150,6 +159,20 @@ async fn clients_stay_with_their_nodes(system: &Arrangement) -> Result<()> {
     let (one, other) = (met("127.0.1."), met("127.0.2."));
     ensure!(one.len() == 1 && other.len() == 1 && one != other, "{one:?} and {other:?}");
     Ok(())
+}
+
+/// The services take the client's address from the gateway, and from nobody else.
+async fn only_the_gateway_is_believed(system: &Arrangement) -> Result<()> {
+    let lied = |from: u8| RawRequest::new("GET", "/chat/rooms").header("x-forwarded-for", format!("203.0.113.{from}")).bytes();
+    let node = system.cluster.query.first().context("no query-api")?;
+    ask_from(client(5, 5), &node.public_url(), &lied(1)).await?;
+    ask_from(client(6, 6), &system.gateway.url(), &lied(2)).await?;
+    let told = || async {
+        let logs = system.cluster.query.iter().map(Node::log).collect::<Result<Vec<_>>>()?.concat();
+        ensure!(!logs.contains("203.0.113."), "somebody was believed who is no gateway");
+        Ok((logs.contains("client=127.0.5.5") && logs.contains("client=127.0.6.6")).then_some(()))
+    };
+    until("both requests, by their clients", SOON, told).await
 }
 
 async fn open_sockets_outlive_a_reload(system: &mut Arrangement) -> Result<()> {

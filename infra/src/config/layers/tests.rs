@@ -84,6 +84,7 @@ fn every_setting_refuses_what_does_not_fit() {
             | Kind::Address
             | Kind::Url(_)
             | Kind::Brokers
+            | Kind::Networks
             | Kind::Properties => "no, \"!",
         };
         let refused = refusal("", &[(&setting.variable(), bad)], &[]);
@@ -148,6 +149,10 @@ fn what_does_not_go_together_is_refused_with_the_fix() {
         (vec![("SARANGBANG_LOG__KIND", "kafka")], "log.brokers: Kafka needs its brokers"),
         (vec![("SARANGBANG_LOG__BROKERS", "a:1")], "log.brokers: brokers are given"),
         (vec![("SARANGBANG_READ_MODEL__KIND", "postgres")], "read_model.postgres_url: Postgres needs its URL"),
+        (
+            vec![("SARANGBANG_HTTP__TRUSTED_PROXIES", "gateway")],
+            "http.trusted_proxies: \"gateway\" is not a list of addresses and networks",
+        ),
         (vec![("SARANGBANG_SAGAS__KIND", "postgres")], "sagas.postgres_url: Postgres needs its URL"),
         (vec![("SARANGBANG_SAGAS__POSTGRES_URL", "postgres://h/d")], "sagas.postgres_url: a database is given"),
         (vec![("SARANGBANG_NODE__PUBLIC_LISTEN", "0.0.0.0:8080")], "node.public_listen: anyone who reaches this address"),
