@@ -40,6 +40,8 @@ packages_to_test() {
   have nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
   have promtool || echo prometheus
   have docker-compose || echo docker-compose
+  have openssl || echo openssl
+  have systemd-analyze || echo systemd
   # Sets the clock of one process back.
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo faketime
 }

@@ -1,5 +1,6 @@
 //! The scenarios, run against the real program.
 
+mod acls;
 mod big_room;
 mod browser;
 mod cluster;
