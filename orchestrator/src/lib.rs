@@ -45,7 +45,6 @@ pub mod worker;
 
 use std::sync::Arc;
 
-use domain::UserId;
 use domain::saga::Retry;
 use infra::clock::Clock;
 use infra::log::Log;
@@ -60,7 +59,7 @@ use crate::learner::Learner;
 use crate::upkeep::Upkeep;
 use crate::worker::Worker;
 
-/// The name in the orchestrator's tokens, and the actor of what it does in nobody's name.
+/// The name in the orchestrator's tokens.
 pub const SERVICE: &str = "orchestrator";
 
 /// What the orchestrator works with.
@@ -85,14 +84,14 @@ pub struct Orchestrator {
 }
 
 impl Orchestrator {
-    /// Sends commands to the internal listener of a command-api at `command_api_url`, as `service` (see [`SERVICE`]).
+    /// Sends commands to the internal listener of a command-api at `command_api_url`.
     ///
     /// # Errors
     /// [`NoClient`], which would be a defect.
-    pub fn new(command_api_url: &str, service: UserId, ports: Ports) -> Result<Self, NoClient> {
+    pub fn new(command_api_url: &str, ports: Ports) -> Result<Self, NoClient> {
         let Ports { state, log, read_model, clock, tokens } = ports;
         let due = Arc::new(Notify::new());
-        let commands = CommandApi::new(command_api_url, service, tokens)?;
+        let commands = CommandApi::new(command_api_url, tokens)?;
         let rooms = Rooms { read_model, log: Arc::clone(&log) };
         let worker = Worker {
             state: Arc::clone(&state),

@@ -1,6 +1,5 @@
 //! Says how many sagas run and how many are stuck, and forgets those that ended long ago.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,8 @@ use domain::saga::Retry;
 use infra::clock::Clock;
 use infra::saga_state::{Fault, SagaState};
 use tokio_util::sync::CancellationToken;
+
+use crate::process::Process;
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -29,9 +30,8 @@ pub struct Upkeep {
 impl Upkeep {
     /// Until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let mut known = BTreeSet::new();
         loop {
-            if let Err(fault) = self.pass(&mut known).await {
+            if let Err(fault) = self.pass().await {
                 tracing::debug!(%fault, "sagas cannot be counted now");
             }
             if stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_none() {
@@ -40,16 +40,15 @@ impl Upkeep {
         }
     }
 
-    async fn pass(&self, known: &mut BTreeSet<String>) -> Result<(), Fault> {
+    async fn pass(&self) -> Result<(), Fault> {
         let now = self.clock.now();
         let counts = self.state.running(now.saturating_add_millis(-i64::from(self.retry.stuck_after_ms))).await?;
-        // A kind of which nothing runs any more is counted too, with 0.
-        known.extend(counts.iter().map(|count| count.kind.clone()));
-        for kind in known.iter() {
-            let count = counts.iter().find(|count| count.kind == *kind);
+        // A kind of which nothing runs is counted too, with 0.
+        for kind in Process::KINDS {
+            let count = counts.iter().find(|count| count.kind == kind);
             let (running, stuck) = count.map_or((0, 0), |count| (count.running, count.stuck));
-            metrics::gauge!("sarangbang_sagas_running", "kind" => kind.clone()).set(small(running));
-            metrics::gauge!("sarangbang_sagas_stuck", "kind" => kind.clone()).set(small(stuck));
+            metrics::gauge!("sarangbang_sagas_running", "kind" => kind).set(small(running));
+            metrics::gauge!("sarangbang_sagas_stuck", "kind" => kind).set(small(stuck));
         }
         self.state.forget(now.saturating_add_millis(-KEPT_MS), FORGOTTEN_MAX).await.map(drop)
     }

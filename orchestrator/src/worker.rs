@@ -170,14 +170,8 @@ fn count(kind: &'static str, next: &Run, done: Option<&StepDone>) {
             metrics::counter!("sarangbang_sagas_ended_total", "kind" => kind, "how" => ended.word()).increment(1);
             let ms = next.saga.changed_at.as_millis().saturating_sub(next.saga.begun_at.as_millis()).max(0);
             metrics::histogram!("sarangbang_saga_seconds", "kind" => kind).record(Duration::from_millis(ms.cast_unsigned()));
-            tracing::info!(
-                saga = %next.saga.id,
-                kind,
-                how = ended.word(),
-                reason = next.saga.reason.as_deref().unwrap_or_default(),
-                steps = next.saga.step,
-                "a saga is over"
-            );
+            let reason = next.saga.reason.as_deref().unwrap_or_default();
+            tracing::debug!(saga = %next.saga.id, kind, how = ended.word(), reason, steps = next.saga.step, "a saga is over");
         }
     }
 }

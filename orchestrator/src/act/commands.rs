@@ -23,7 +23,6 @@ pub struct CommandApi {
     url: String,
     client: reqwest::Client,
     tokens: Arc<dyn ServiceTokens>,
-    service: UserId,
 }
 
 /// Why there is no client. It would be a defect.
@@ -33,8 +32,8 @@ pub struct NoClient(#[from] reqwest::Error);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked<'a> {
-    actor: &'a UserId,
+struct Asked {
+    actor: UserId,
     stream: domain::StreamId,
     body: Body,
     correlation_id: uuid::Uuid,
@@ -43,14 +42,14 @@ struct Asked<'a> {
 }
 
 impl CommandApi {
-    /// A client for the internal listener at `url`, such as `http://127.0.0.1:8081`, that acts as `service`.
+    /// A client for the internal listener at `url`, such as `http://127.0.0.1:8081`, with tokens of its own.
     ///
     /// # Errors
     /// [`NoClient`].
-    pub fn new(url: &str, service: UserId, tokens: Arc<dyn ServiceTokens>) -> Result<Self, NoClient> {
+    pub fn new(url: &str, tokens: Arc<dyn ServiceTokens>) -> Result<Self, NoClient> {
         let client = reqwest::Client::builder().timeout(ANSWER_DURATION_MAX).build()?;
         let url = format!("{}/internal/commands", url.trim_end_matches('/'));
-        Ok(Self { url, client, tokens, service })
+        Ok(Self { url, client, tokens })
     }
 
     /// Takes `step` of `saga`, once.
@@ -60,7 +59,6 @@ impl CommandApi {
             Err(error) => return Attempt::NotMade(error.to_string()),
         };
         let Ask { actor, stream, body } = ask;
-        let actor = actor.as_ref().unwrap_or(&self.service);
         let asked = Asked { actor, stream, body, correlation_id: saga.id.as_uuid(), causation_id: saga.cause };
         let mut request = self.client.post(&self.url).bearer_auth(&*token.0).json(&asked);
         request = request.header("idempotency-key", saga.id.command(step).to_string());

@@ -10,8 +10,8 @@ use super::Process;
 /// A command without its id, which is that of saga and step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
-    /// In whose name; nothing for the orchestrator's own.
-    pub actor: Option<UserId>,
+    /// In whose name. A process manager may do little in it: see `domain::Command::authorise`.
+    pub actor: UserId,
     /// The stream it is for.
     pub stream: StreamId,
     /// What is asked.
@@ -21,12 +21,12 @@ pub struct Ask {
 impl Ask {
     pub(super) fn of(process: &Process, step: &Step) -> Option<Self> {
         let of_user = |actor: &UserId, command| Self {
-            actor: Some(actor.clone()),
+            actor: actor.clone(),
             stream: StreamId::User(actor.clone()),
             body: Body::User(command),
         };
-        let of_room = |actor: Option<&UserId>, room, command| Self {
-            actor: actor.cloned(),
+        let of_room = |actor: &UserId, room, command| Self {
+            actor: actor.clone(),
             stream: StreamId::Room(room),
             body: Body::Room(command),
         };
@@ -36,18 +36,16 @@ impl Ask {
                 of_user(process.user_id(), user::Command::Register { user_name, registered_at: None })
             }
             (Process::Deactivation(process), Step::DeactivateUser) => of_user(process.user_id(), user::Command::Deactivate),
-            (Process::Deactivation(process), Step::LeaveRoom(room)) => {
-                of_room(Some(process.user_id()), *room, room::Command::Leave)
-            }
+            (Process::Deactivation(process), Step::LeaveRoom(room)) => of_room(process.user_id(), *room, room::Command::Leave),
             (Process::Deactivation(process), Step::PromoteOwner(room, heir)) => {
                 let promote = room::Command::ChangeRole { user: heir.clone(), role: Role::Owner };
-                of_room(Some(process.user_id()), *room, promote)
+                of_room(process.user_id(), *room, promote)
             }
             (Process::Deactivation(process), Step::ArchiveRoom(room)) => {
-                of_room(Some(process.user_id()), *room, room::Command::Archive)
+                of_room(process.user_id(), *room, room::Command::Archive)
             }
-            (Process::DirectRoom(_), Step::CloseRoom(room, _)) => of_room(None, *room, room::Command::Close),
-            (Process::DirectRoom(_), Step::ReopenRoom(room, _)) => of_room(None, *room, room::Command::Reopen),
+            (Process::DirectRoom(process), Step::CloseRoom(room, _)) => of_room(process.actor(), *room, room::Command::Close),
+            (Process::DirectRoom(process), Step::ReopenRoom(room, _)) => of_room(process.actor(), *room, room::Command::Reopen),
             _ => return None,
         })
     }
@@ -73,7 +71,7 @@ mod tests {
         let command = Command {
             hash: body.canonical_hash(&stream),
             stream,
-            actor: actor.unwrap(),
+            actor,
             id: saga.command(&Step::RegisterUser),
             traceparent: None,
             correlation_id: saga.as_uuid(),

@@ -10,10 +10,10 @@
 //! cannot overtake an "open". Where there is no room yet, somebody may be making one who has not heard of the block: after the wait
 //! nobody is.
 
-use domain::RoomId;
 use domain::ids::Pair;
 use domain::relation::Event;
 use domain::saga::{Outcome, Step};
+use domain::{RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, FACTS_STALE_AFTER_MS, Input};
@@ -56,6 +56,11 @@ impl DirectRoom {
     #[must_use]
     pub const fn pair(&self) -> &Pair {
         &self.pair
+    }
+
+    /// In whose name the room is closed and reopened: always the same one of the two, so that it says nothing about who has blocked.
+    pub(super) const fn actor(&self) -> &UserId {
+        self.pair.both()[0]
     }
 
     /// Something happened between the two.
@@ -109,9 +114,9 @@ impl DirectRoom {
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
     use domain::relation::{Blocked, Step as Happened, Unblocked};
     use domain::saga::ReasonCode;
-    use domain::{Timestamp, UserId};
 
     use super::*;
 

@@ -93,13 +93,16 @@ pub enum End {
 }
 
 impl Process {
+    /// All kinds.
+    pub const KINDS: [&'static str; 3] = ["registration", "deactivation", "direct-room"];
+
     /// The kind, as people and metrics name it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Registration(_) => "registration",
-            Self::Deactivation(_) => "deactivation",
-            Self::DirectRoom(_) => "direct-room",
+            Self::Registration(_) => Self::KINDS[0],
+            Self::Deactivation(_) => Self::KINDS[1],
+            Self::DirectRoom(_) => Self::KINDS[2],
         }
     }
 

@@ -65,7 +65,7 @@ async fn answering(status: StatusCode, body: &'static str) -> (String, Seen) {
 #[tokio::test]
 async fn a_step_is_one_command_with_the_id_of_saga_and_step() {
     let (url, seen) = answering(StatusCode::OK, "{}").await;
-    let commands = CommandApi::new(&url, id("orchestrator"), Arc::new(Tokens(true))).unwrap();
+    let commands = CommandApi::new(&url, Arc::new(Tokens(true))).unwrap();
     assert_eq!(take(&commands).await, Attempt::Known(Input::Taken(Outcome::Done)));
     assert_eq!(take(&commands).await, Attempt::Known(Input::Taken(Outcome::Done)));
     let seen = seen.lock().unwrap();
@@ -83,7 +83,7 @@ async fn a_step_is_one_command_with_the_id_of_saga_and_step() {
 async fn only_what_the_owner_decided_is_a_refusal() {
     let attempt = async |status, body| {
         let (url, _) = answering(status, body).await;
-        take(&CommandApi::new(&url, id("orchestrator"), Arc::new(Tokens(true))).unwrap()).await
+        take(&CommandApi::new(&url, Arc::new(Tokens(true))).unwrap()).await
     };
     let refused = attempt(StatusCode::CONFLICT, r#"{"code":"user-exists"}"#).await;
     assert!(
@@ -108,9 +108,9 @@ async fn only_what_the_owner_decided_is_a_refusal() {
 #[tokio::test]
 async fn nothing_is_sent_without_a_token_or_to_nobody() {
     let (url, seen) = answering(StatusCode::OK, "{}").await;
-    let without = CommandApi::new(&url, id("orchestrator"), Arc::new(Tokens(false))).unwrap();
+    let without = CommandApi::new(&url, Arc::new(Tokens(false))).unwrap();
     assert!(matches!(take(&without).await, Attempt::NotMade(_)));
     assert!(seen.lock().unwrap().is_empty());
-    let nobody = CommandApi::new("http://127.0.0.1:1", id("orchestrator"), Arc::new(Tokens(true))).unwrap();
+    let nobody = CommandApi::new("http://127.0.0.1:1", Arc::new(Tokens(true))).unwrap();
     assert!(matches!(take(&nobody).await, Attempt::NotMade(_)));
 }

@@ -2,6 +2,7 @@
 //! if nothing had happened: in exactly one way, with every command executed once.
 
 use domain::ids::Pair;
+use domain::relation::{self, Blocked, Unblocked};
 use domain::room::{self, Details, DetailsPersonal, Kind, Member, Role, RoomCreated, Status};
 use domain::saga::{DeactivationRequested, Message, RegistrationPersonal, RegistrationRequested, SagaId};
 use domain::text::{RoomName, Topic, UserName};
@@ -141,4 +142,31 @@ async fn who_leaves_for_good_leaves_every_room_hands_over_and_archives() {
         assert!(matches!(state.told.values().collect::<Vec<_>>()[..], [Message::PersonDeactivated(_)]), "{:?}", state.told);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_direct_room_is_as_the_latest_word_between_its_two_wants_it() {
+    let pair = Pair::of(&id("ann"), &id("bob")).unwrap();
+    let [one, other] = pair.both();
+    let direct = RoomId::of_direct(one, other);
+    let step = |by: &str, other: &str| relation::Step { by: id(by), other: id(other), at: Timestamp::default() };
+    let blocked = || relation::Event::Blocked(Blocked { step: step("bob", "ann"), mutual: false });
+    let unblocked = || relation::Event::Unblocked(Unblocked { step: step("bob", "ann"), still_blocked: false });
+    let ends = [
+        (vec![blocked()], Status::Closed),
+        (vec![blocked(), unblocked()], Status::Open),
+        (vec![blocked(), unblocked(), blocked()], Status::Closed),
+    ];
+    for (events, status) in ends {
+        let before = async |world: &World| {
+            let members = [("ann", Role::Member), ("bob", Role::Member)];
+            world.system.state().room(direct, &created(Kind::Direct, &members));
+            world.happened(&pair, events.clone()).await;
+        };
+        at_every_moment(before, |state, progress| {
+            assert_eq!(progress, [Progress::Resting]);
+            assert_eq!(state.rooms[&direct].details.as_ref().unwrap().status, status);
+        })
+        .await;
+    }
 }

@@ -78,8 +78,7 @@ impl State {
 
     fn take(&mut self, run: &Run, step: &Step) -> Outcome {
         let ask = run.process.ask(step).unwrap();
-        let actor = ask.actor.unwrap_or_else(|| id("orchestrator"));
-        match self.execute(&actor, run.saga.id.command(step), &ask.stream, &ask.body) {
+        match self.execute(&ask.actor, run.saga.id.command(step), &ask.stream, &ask.body) {
             Ok(()) => Outcome::Done,
             Err(refusal) => Outcome::of_answer(step, 409, Some(refusal.code())),
         }

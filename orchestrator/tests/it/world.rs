@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use domain::Timestamp;
+use domain::ids::{EventTopic, Pair, PartitionId};
 use domain::saga::{Envelope, Message, Retry, SagaId};
+use domain::wire::{Claim, Record};
+use domain::{CommandHash, CommandId, Event, Metadata, StreamId, Timestamp, relation};
 use infra::clock::Clock;
 use infra::log::{Log, Topic, TopicPartition, embedded, partition_for};
 use infra::saga_state::{self, Saga, SagaState};
@@ -17,6 +19,7 @@ use orchestrator::worker::Worker;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::system::System;
 
@@ -56,6 +59,31 @@ impl World {
         let record = Envelope { saga, time, causation_id: None, traceparent: None, message }.to_record();
         let to = partition_for(&*self.log, Topic::Sagas, &saga.to_string());
         self.log.producer().unwrap().append(to, record).unwrap().await.unwrap();
+    }
+
+    /// What happened between two people, as the owner of their partition writes it.
+    pub async fn happened(&self, pair: &Pair, events: Vec<relation::Event>) {
+        let (users, producer) = (PartitionId { topic: EventTopic::Users, number: 0 }, self.log.producer().unwrap());
+        let claim = Claim { claim_id: Uuid::nil(), node: "a".to_owned(), url: String::new() };
+        producer.append(users.into(), Record::of_claim(users, 1, &claim, Timestamp::default())).unwrap().await.unwrap();
+        for (sequence, event) in (1..).zip(events) {
+            let metadata = Metadata {
+                id: domain::wire::event_id(users, 1, sequence),
+                time: Timestamp::default(),
+                epoch: 1,
+                sequence,
+                stream_version: sequence,
+                command_id: CommandId::from_uuid(Uuid::from_u128(sequence.into())),
+                command_hash: CommandHash::of(b""),
+                actor: event.step().by.clone(),
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                traceparent: None,
+            };
+            let (stream, event) = (StreamId::Relation(pair.clone()), Event::Relation(event));
+            let record = Record::of_event(&domain::Envelope { stream, metadata, event });
+            producer.append(users.into(), record).unwrap().await.unwrap();
+        }
     }
 
     /// Runs an orchestrator until all sagas are over or at rest, or it has died.

@@ -148,9 +148,9 @@ impl Shared<'_> {
         let read_model = Current::follow(generations, LEASE, &stop).await.context("the read model cannot be opened")?;
         let state = stores::saga_state(self.config).await?;
         let service = UserId::parse(orchestrator::SERVICE)?;
-        let tokens = Arc::new(SignedHere { service: service.clone(), signer: Box::new(move || Arc::clone(&signer)) });
+        let tokens = Arc::new(SignedHere { service, signer: Box::new(move || Arc::clone(&signer)) });
         let ports = orchestrator::Ports { state, log, read_model, clock: Arc::clone(&self.clock), tokens };
-        let orchestrator = Orchestrator::new(command_api_url, service, ports)?;
+        let orchestrator = Orchestrator::new(command_api_url, ports)?;
         self.add(orchestrator::http::router(orchestrator.parts(verifier)), Router::new());
         self.lifecycle.spawn(Stage::Work, "the sagas", |stop| async move {
             orchestrator.run(stop).await;

@@ -1,6 +1,8 @@
 //! The program as a person meets it on the command line, and what all services do together.
 
+mod departures;
 mod registrations;
+mod world;
 
 use std::process::{Command, Output};
 
