@@ -96,6 +96,8 @@ fn documented() -> BTreeMap<&'static str, &'static str> {
 async fn log_lines_can_be_read_by_machines() -> Result<()> {
     let stage = stage("json-logs").await?;
     let mut system = Embedded::start_with(&stage.folder, &[("telemetry.format", "json".to_owned())]).await?;
+    // It answers that it is ready a moment before it says so in its log.
+    until("the line that it is ready", SOON, async || Ok(system.node.log()?.contains("\"ready\"").then_some(()))).await?;
     system.node.stop().await?;
     let (mut messages, text) = (BTreeSet::new(), system.node.log_tail());
     // What a person reads at the start goes to standard output; what else there is, is one object a line.
