@@ -68,10 +68,17 @@ impl Gateway {
     }
 }
 
+/// nginx itself: Debian puts it where only root looks.
+#[must_use]
+pub fn program() -> &'static str {
+    const DEBIAN: &str = "/usr/sbin/nginx";
+    if Path::new(DEBIAN).exists() { DEBIAN } else { "nginx" }
+}
+
 /// nginx in the foreground on the files in `folder`; its log lines go to its standard output and error.
 #[must_use]
 pub fn nginx(folder: &Path) -> Command {
-    let mut command = Command::new("nginx");
+    let mut command = Command::new(program());
     // Root's workers would become `nobody`, who may not reach a folder below a home.
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     let directives = if is_root { "daemon off; user root;" } else { "daemon off;" };

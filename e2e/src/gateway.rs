@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use deploy::gateway::{Gateway as Files, nginx};
+use deploy::gateway::{Gateway as Files, nginx, program};
 use serde::Deserialize;
 
 use crate::patience::{SOON, until};
@@ -41,7 +41,7 @@ pub struct Line {
 /// When it is not, although `SARANGBANG_TEST_REQUIRE_SERVERS=1`.
 #[expect(clippy::print_stderr, reason = "a skipped test must say so in the output of the tests")]
 pub fn is_here() -> Result<bool> {
-    let found = Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let found = Command::new(program()).arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     ensure!(found || !servers_required(), "nginx is missing: apt-get install nginx-light");
     if !found {
         eprintln!("skipped: nginx is missing");

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
-use deploy::gateway::{Gateway, nginx};
+use deploy::gateway::{self, Gateway, nginx};
 
 use crate::services::process::{Process, Signal, answers, free_ports};
 use crate::{prove, services, workspace};
@@ -101,7 +101,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
 }
 
 fn up(state: &mut State, port: u16, program: Option<PathBuf>) -> Result<()> {
-    ensure!(Command::new("nginx").arg("-v").output().is_ok(), "nginx is missing: apt-get install nginx-light");
+    ensure!(Command::new(gateway::program()).arg("-v").output().is_ok(), "nginx is missing: apt-get install nginx-light");
     if state.members.is_empty() {
         plan(state, port)?;
     }
