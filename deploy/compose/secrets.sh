@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what must not stand in a file of the repository: passwords, and the key that signs tokens. Once: what is there is left alone.
+# Makes what must not stand in a file of the repository: passwords, the key that seals the signing keys, the secret of services. Once: what is there is left alone.
 #
 #   deploy/compose/secrets.sh [FOLDER]      default: secrets/ beside this script
 #
@@ -22,7 +22,8 @@ done
 for user in broker admin kafka-ui command-api projectors query-api auth-api orchestrator; do
   [ -e "kafka-$user" ] || printf %s "$(password)" | keep "kafka-$user"
 done
-[ -e signing-key.pem ] || openssl genpkey -algorithm ed25519 | keep signing-key.pem
+[ -e sealing-key ] || openssl rand -base64 32 | keep sealing-key
+[ -e service-secret ] || openssl rand -hex 32 | keep service-secret
 
 {
   echo 'KafkaServer {'
@@ -59,6 +60,7 @@ for role in command-api projectors query-api auth-api orchestrator; do
     echo
     echo '[read_model]'
     printf 'postgres_url = "postgres://sarangbang:%s@postgres-timeline/timeline"\n' "$(cat postgres-timeline)"
+    [ "$role" != auth-api ] || printf '\n[auth]\npostgres_url = "postgres://sarangbang:%s@postgres-auth/auth"\n' "$(cat postgres-auth)"
     [ "$role" != orchestrator ] || printf '\n[sagas]\npostgres_url = "postgres://sarangbang:%s@postgres-timeline/timeline"\n' "$(cat postgres-timeline)"
   } | keep "$role.toml"
 done
@@ -66,7 +68,7 @@ done
 owner=$(id -u):$(id -g)
 if [ "$(id -u)" = 0 ]; then
   owner=10001:10001
-  chown 10001:10001 ./*.toml signing-key.pem
+  chown 10001:10001 ./*.toml sealing-key service-secret
 fi
 printf 'SARANGBANG_USER=%s\n' "$owner" | keep env
 # Read by containers whose user is another one; the folder itself is open to its owner alone.

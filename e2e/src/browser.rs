@@ -168,6 +168,16 @@ impl Window {
         Ok(std::fs::write(file, bytes)?)
     }
 
+    /// Opens another tab of the same browser, with the same cookies, and goes on there; the first one stays open.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn another_tab(&self) -> Result<()> {
+        let tab = self.post("window/new", &json!({ "type": "tab" })).await?;
+        let handle = tab.get("handle").context("no handle")?;
+        self.post("window", &json!({ "handle": handle })).await.map(drop)
+    }
+
     /// Closes the window.
     ///
     /// # Errors

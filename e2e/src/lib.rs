@@ -15,6 +15,7 @@ pub mod checker;
 pub mod faults;
 pub mod gateway;
 pub mod journal;
+pub mod keys;
 pub mod live;
 pub mod load;
 pub mod patience;

@@ -88,6 +88,23 @@ impl Live {
         }
     }
 
+    /// Waits until the server closes the socket, and returns the reason that it gave.
+    ///
+    /// # Errors
+    /// When it stays open.
+    pub async fn closed(mut self) -> Result<String> {
+        let wait = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Close(why))) => return why.map(|why| why.reason.to_string()).unwrap_or_default(),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return String::new(),
+                }
+            }
+        };
+        tokio::time::timeout(SOON, wait).await.with_context(|| format!("the socket is open after {SOON:?}"))
+    }
+
     /// The version of a room that this client got last.
     #[must_use]
     pub fn version(&self, room: &str) -> Option<u64> {

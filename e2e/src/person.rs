@@ -17,6 +17,9 @@ const INSIST: Duration = Duration::from_secs(90);
 /// Between two repetitions.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What everybody's password is here.
+pub const PASSWORD: &str = "correct horse battery staple";
+
 /// Somebody who signed in.
 #[derive(Clone)]
 pub struct Person {
@@ -83,7 +86,7 @@ impl Answer {
 }
 
 impl Person {
-    /// Signs in with the development sign-in; registers whoever is new.
+    /// Registers whoever is new, and signs in.
     ///
     /// # Errors
     /// When it is refused.
@@ -96,33 +99,53 @@ impl Person {
     /// # Errors
     /// As [`Self::sign_in`].
     pub async fn sign_in_from(at: &Addresses, id: &str, from: Option<IpAddr>) -> Result<Self> {
+        let mut person = Self::nobody_from(at, id, from)?;
+        let wish = json!({ "userId": id, "password": PASSWORD });
+        // Just after a start nobody may own the partition of users yet: the registration is then still under way.
+        let registered = |status: StatusCode| matches!(status, StatusCode::CREATED | StatusCode::CONFLICT);
+        person.insist_on("/user", &wish, registered).await?;
+        let answer = person.insist_on("/user/login", &wish, |status| status == StatusCode::OK).await?;
+        answer.text("/token")?.clone_into(&mut person.token);
+        Ok(person)
+    }
+
+    /// Somebody who has not signed in.
+    ///
+    /// # Errors
+    /// When there is no HTTP client.
+    pub fn nobody(at: &Addresses, id: &str) -> Result<Self> {
+        Self::nobody_from(at, id, None)
+    }
+
+    fn nobody_from(at: &Addresses, id: &str, from: Option<IpAddr>) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(REQUEST).local_address(from).build()?;
-        let mut person = Self { id: id.to_owned(), token: String::new(), at: at.clone(), http };
-        let registration = key();
-        let began = Instant::now();
+        Ok(Self { id: id.to_owned(), token: String::new(), at: at.clone(), http })
+    }
+
+    /// Asks auth-api until the status is `wanted`, under one key; a 202 and a 503 are asked again.
+    async fn insist_on(&self, path: &str, body: &Value, wanted: impl Fn(StatusCode) -> bool) -> Result<Answer> {
+        let (key, began) = (key(), Instant::now());
         loop {
-            let answer = person.post_user("/user/login", key()).await?;
-            if answer.status.is_success() {
-                person.token = answer.text("/token")?.to_owned();
-                return Ok(person);
+            let answer = self.user(Method::POST, path, Some(body), key).await?;
+            if wanted(answer.status) {
+                return Ok(answer);
             }
-            let refused = match answer.status {
-                StatusCode::UNAUTHORIZED => {
-                    Some(person.post_user("/user", registration).await?).filter(|answer| !answer.status.is_success())
-                }
-                _ => Some(answer),
-            };
-            let Some(refused) = refused else { continue };
-            // Just after a start nobody may own the partition of users yet.
-            let patience = refused.status == StatusCode::SERVICE_UNAVAILABLE && began.elapsed() < INSIST;
-            ensure!(patience, "sign-in of {id}: {refused:?}");
+            let patience = matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::ACCEPTED);
+            ensure!(patience && began.elapsed() < INSIST, "{path} of {}: {answer:?}", self.id);
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn post_user(&self, path: &str, key: Uuid) -> Result<Answer> {
-        let request = self.http.post(format!("{}{path}", self.at.auth)).header("Idempotency-Key", key.to_string());
-        read(request.json(&json!({ "userId": self.id })).send().await?).await
+    /// One question to auth-api, with the token if there is one.
+    ///
+    /// # Errors
+    /// When there was no answer.
+    pub async fn user(&self, method: Method, path: &str, body: Option<&Value>, key: Uuid) -> Result<Answer> {
+        let mut request = self.http.request(method, format!("{}{path}", self.at.auth)).header("Idempotency-Key", key.to_string());
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        read(body.iter().fold(request, |request, body| request.json(body)).send().await?).await
     }
 
     /// One attempt at a command. `key` is the idempotency key.

@@ -12,6 +12,11 @@ use tokio::process::{Child, Command};
 
 use crate::patience::{LATE, until};
 
+/// How long a token is good, unless a test says otherwise.
+const TOKEN_MS: u64 = 43_200_000;
+/// Registrations, and failures to sign in, from one address that cost no wait.
+const FREE: u32 = 100_000;
+
 /// What to tell a process.
 #[derive(Clone, Copy, Debug)]
 pub enum Signal {
@@ -52,6 +57,10 @@ impl Node {
             ("node.data_folder".to_owned(), own.display().to_string()),
             ("node.public_listen".to_owned(), format!("127.0.0.1:{public}")),
             ("node.internal_listen".to_owned(), format!("127.0.0.1:{internal}")),
+            // Tests sign in once and last longer than a token does, and all of their people come from one address.
+            ("tokens.lifetime_ms".to_owned(), TOKEN_MS.to_string()),
+            ("auth.registrations_free".to_owned(), FREE.to_string()),
+            ("auth.address_failures_free".to_owned(), FREE.to_string()),
         ];
         all.extend(settings.iter().map(|(setting, value)| ((*setting).to_owned(), value.clone())));
         Ok(Self {

@@ -48,6 +48,12 @@ impl Servers {
             ("read_model.kind", "postgres".to_owned()),
             ("read_model.postgres_url", self.postgres.clone()),
             ("read_model.schema", format!("e2e_{unique}")),
+            ("auth.kind", "postgres".to_owned()),
+            ("auth.postgres_url", self.postgres.clone()),
+            ("auth.schema", format!("e2e_auth_{unique}")),
+            ("sagas.kind", "postgres".to_owned()),
+            ("sagas.postgres_url", self.postgres.clone()),
+            ("sagas.schema", format!("e2e_sagas_{unique}")),
         ]
     }
 }
@@ -152,6 +158,8 @@ pub struct Cluster {
     pub schema: String,
     /// Signs tokens.
     pub auth: Node,
+    /// Takes the steps of sagas.
+    pub orchestrator: Node,
     /// Own partitions, take commands.
     pub command: Vec<Node>,
     /// Build the read model.
@@ -166,7 +174,7 @@ pub const SESSION_TIMEOUT_MS: u64 = 6_000;
 pub const PARTITIONS: u32 = 4;
 
 impl Cluster {
-    /// Starts `nodes` processes of each role (one auth-api).
+    /// Starts `nodes` processes of each role (one auth-api, one orchestrator).
     ///
     /// # Errors
     /// When one does not become ready.
@@ -202,9 +210,9 @@ impl Cluster {
         let (topic_prefix, schema) = (last("log.topic_prefix")?, last("read_model.schema")?);
         let mut auth = Node::new("auth-api", "auth-1", folder, &settings)?;
         settings.push(("tokens.jwks_url", format!("{}/user/.well-known/jwks.json", auth.public_url())));
-        // Tools sign their own tokens with the key that auth-api makes at its first start.
-        let key = folder.join("auth-1").join("signing-key.pem");
-        settings.push(("tokens.key_file", key.display().to_string()));
+        // Tools get their tokens from auth-api, for the secret that it makes at its first start.
+        settings.push(("upstream.auth_api_url", auth.internal_url()));
+        settings.push(("auth.service_secret_file", folder.join("auth-1").join("service.secret").display().to_string()));
         let role = |role: &str| -> Result<Vec<Node>> {
             let node = |number| {
                 let mut node = Node::new(role, &format!("{role}-{number}"), folder, &settings)?;
@@ -215,17 +223,20 @@ impl Cluster {
         };
         let (mut command, mut projectors, mut query) = (role("command-api")?, role("projectors")?, role("query-api")?);
         let first = command.first().context("no command-api")?;
-        auth.set("upstream.command_api_url", &first.internal_url());
+        let mut orchestrator = Node::new("orchestrator", "orchestrator-1", folder, &settings)?;
+        orchestrator.set("upstream.command_api_url", &first.internal_url());
         // The first command-api makes the topics; all others may start beside one another.
         auth.spawn()?;
+        orchestrator.spawn()?;
         for node in command.iter_mut().chain(&mut projectors).chain(&mut query) {
             node.spawn()?;
         }
         auth.ready().await?;
+        orchestrator.ready().await?;
         for node in command.iter_mut().chain(&mut projectors).chain(&mut query) {
             node.ready().await?;
         }
-        Ok(Self { topic_prefix, schema, auth, command, projectors, query })
+        Ok(Self { topic_prefix, schema, auth, orchestrator, command, projectors, query })
     }
 
     /// Where requests go, by the number of the command-api and the query-api node, from 0.

@@ -53,6 +53,7 @@ pub const ASSETS: &[Asset] = &[
     asset!(js "room.js"),
     asset!(js "roomlist.js"),
     asset!(js "row.js"),
+    asset!(js "session.js"),
     asset!(js "text.js"),
     asset!(js "timeline.js"),
 ];

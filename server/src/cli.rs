@@ -60,6 +60,9 @@ pub enum Command {
     Front,
     /// Sends archives of chats through the ordinary commands
     Import(Import),
+    /// Makes and manages accounts: the only way to an administrator's role
+    #[command(subcommand)]
+    Admin(Admin),
     /// Shows the read models, and builds one anew beside the one that is live
     #[command(subcommand)]
     Projections(Projections),
@@ -101,7 +104,10 @@ pub struct Import {
     /// The internal listener of command-api, where people are registered [default: upstream.command_api_url, else http:// and node.internal_listen]
     #[arg(long, value_name = "URL")]
     pub internal_url: Option<String>,
-    /// A file with a token of the `import` scope [default: signed here with the key of tokens.key_file, or of the data folder]
+    /// The internal listener of auth-api, which gives the token [default: upstream.auth_api_url, else http:// and node.internal_listen]
+    #[arg(long, value_name = "URL")]
+    pub auth_url: Option<String>,
+    /// A file with a token of the `import` scope [default: one that auth-api gives for the service secret]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Rooms that are imported at once; within a room there is an order, and one message at a time
@@ -116,6 +122,73 @@ pub struct Import {
     /// Where the report goes: counts, refused lines, and how names were mapped (JSON)
     #[arg(long, value_name = "FILE", default_value = "sarangbang-import.json")]
     pub report: PathBuf,
+}
+
+/// What `admin` can do.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Registers an administrator, and prints the password that was made for them
+    Create {
+        #[command(flatten)]
+        account: Account,
+        /// The display name [default: the user id]
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        #[command(flatten)]
+        password: PasswordFile,
+    },
+    /// Lists administrators
+    List {
+        #[command(flatten)]
+        auth: AuthApi,
+        /// All accounts
+        #[arg(long)]
+        all: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shuts somebody out until further notice; their sessions end everywhere within a second
+    Disable(Account),
+    /// Lets somebody in again
+    Enable(Account),
+    /// Sets another password, and prints it; all sessions end
+    ResetPassword {
+        #[command(flatten)]
+        account: Account,
+        #[command(flatten)]
+        password: PasswordFile,
+    },
+    /// Makes somebody an administrator; their sessions end, so that they sign in anew
+    Grant(Account),
+    /// Takes the administrator's role away; their sessions end
+    Revoke(Account),
+}
+
+/// Whose account.
+#[derive(Debug, Args)]
+pub struct Account {
+    /// The user id
+    #[arg(value_name = "USER")]
+    pub user: String,
+    #[command(flatten)]
+    pub auth: AuthApi,
+}
+
+/// Where accounts are.
+#[derive(Debug, Args)]
+pub struct AuthApi {
+    /// The internal listener of auth-api [default: upstream.auth_api_url, else http:// and node.internal_listen]
+    #[arg(long, value_name = "URL")]
+    pub auth_url: Option<String>,
+}
+
+/// A password that somebody chose.
+#[derive(Debug, Args)]
+pub struct PasswordFile {
+    /// A file whose first line is the password, `-` for standard input [default: one is made and printed]
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
 }
 
 /// Where the tools for operators go.

@@ -1,5 +1,6 @@
 //! The one program: the whole system, each of its roles, and its tools.
 
+mod admin;
 mod cli;
 mod compose;
 mod doctor;
@@ -43,6 +44,10 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Import(options) => {
             let loaded = settings::read(&cli.settings)?;
             runtime()?.block_on(import::run(options, &loaded.config)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Admin(asked) => {
+            let loaded = settings::read(&cli.settings)?;
+            runtime()?.block_on(admin::run(asked, &loaded.config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Projections(asked) => {
             let loaded = settings::read(&cli.settings)?;

@@ -5,14 +5,14 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{Scope, Timestamp, UserId};
+use infra::credentials::{AuditEvent, Entry};
 use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Problem};
-use infra::tokens::Grant;
+use infra::tokens::{Grant, write_scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::local::Local;
-use crate::AuthApi;
+use crate::{Identity, log_line, outcome};
 
 /// How long such a token is good for where the request does not say.
 const DURATION: Duration = Duration::from_secs(60 * 60);
@@ -57,8 +57,7 @@ pub struct TokenIssued {
     responses((status = 200, body = TokenIssued), Problems)
 )]
 pub async fn issue(
-    _: Local,
-    State(api): State<AuthApi>,
+    State(identity): State<Identity>,
     Authenticated(caller): Authenticated,
     Json(body): Json<IssueToken>,
 ) -> Result<Json<TokenIssued>, Problem> {
@@ -70,7 +69,11 @@ pub async fn issue(
         return Err(Problem::value("/seconds", format!("1 to {}", DURATION_MAX.as_secs())));
     }
     let scope = Scope { import: body.scope.contains(&GrantedScope::Import), ..Scope::default() };
-    tracing::info!(user = %body.user_id, import = scope.import, asked_by = %caller.user, "a token was given to a tool");
-    let issued = api.issue(&Grant { user: body.user_id, scope, session: None, duration })?;
+    let grant = Grant { user: body.user_id, scope, session: None, duration };
+    let entry = Entry::new(AuditEvent::TokenIssued, Some(grant.user.clone()), identity.now());
+    let entry = Entry { actor: Some(caller.user.to_string()), detail: Some(write_scope(scope)), ..entry };
+    identity.credentials().audit(&entry).await.map_err(outcome::of_database)?;
+    log_line(&entry);
+    let issued = identity.0.keyring.signer().issue(&grant).map_err(|error| Problem::internal(&error))?;
     Ok(Json(TokenIssued { token: issued.token.0.to_string(), expires_at: issued.expires_at }))
 }

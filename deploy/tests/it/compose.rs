@@ -118,7 +118,7 @@ fn no_secret_stands_in_the_file() {
     }
     let (one, other) = (secrets(), secrets());
     let read = |made: &tempfile::TempDir, name: &str| std::fs::read_to_string(made.path().join(name)).unwrap();
-    for name in ["elastic", "postgres-timeline", "kafka-jaas.conf", "signing-key.pem", "command-api.toml"] {
+    for name in ["elastic", "postgres-timeline", "kafka-jaas.conf", "sealing-key", "service-secret", "command-api.toml"] {
         assert_ne!(read(&one, name), read(&other, name), "{name}");
         let before = read(&one, name);
         tools::run(&folder(), "sh", &["compose/secrets.sh", one.path().to_str().unwrap()]);

@@ -22,7 +22,7 @@ struct Arguments {
     /// The address of a query-api node; may be repeated.
     #[arg(long, requires = "auth")]
     query: Vec<String>,
-    /// The address of auth-api, for the development sign-in of somebody who reads.
+    /// The address of auth-api, for the sign-in of somebody who reads.
     #[arg(long)]
     auth: Option<String>,
     /// Kafka's brokers.

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use e2e::browser::{Driver, Window, is_installed};
-use e2e::patience::{SOON, until};
+use e2e::patience::{LATE, SOON, until};
+use e2e::person::PASSWORD;
 use e2e::system::{Embedded, OnServers, servers, servers_required};
+use infra::clock::{Clock as _, SystemClock};
 
 use crate::stage;
 
@@ -29,6 +31,51 @@ async fn what_one_writes_appears_in_the_other_window_on_kafka_and_postgres() -> 
     let stage = stage("browser-on-servers").await?;
     let mut system = OnServers::start(&stage.folder, &servers).await?;
     at_two_windows(&stage.folder, &system.node.public_url()).await?;
+    system.node.stop().await
+}
+
+/// The page renews its session by itself, and two tabs that share it do not end it for each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_stays_signed_in_longer_than_a_token_is_good() -> Result<()> {
+    const TOKEN_MS: i64 = 10_000;
+    if !has_browser()? {
+        return Ok(());
+    }
+    let stage = stage("browser-renewal").await?;
+    let mut system = Embedded::start_with(&stage.folder, &[("tokens.lifetime_ms", TOKEN_MS.to_string())]).await?;
+    let (url, driver) = (system.node.public_url(), Driver::start(&stage.folder.join("chromedriver.log")).await?);
+    let ann = driver.window(&stage.folder.join("ann")).await?;
+    sign_in(&ann, &url, "ann").await?;
+    ann.another_tab().await?;
+    ann.open(&url).await?;
+    ann.shown("#app").await?;
+    let accounts = infra::credentials::sqlite::open(&stage.folder.join("all").join("auth.sqlite")).await?;
+    let user = domain::UserId::parse("ann")?;
+    let lived = until("two lives of a token", LATE, async || {
+        let sessions = accounts.sessions(&user, SystemClock.now()).await?;
+        let session = sessions.first().context("the session is over")?;
+        ensure!(sessions.len() == 1, "one session: {sessions:?}");
+        Ok((session.used_at.as_millis() - session.created_at.as_millis() > 2 * TOKEN_MS).then_some(()))
+    });
+    let outcome = async {
+        lived.await?;
+        // Without a good token the room would not be made, and the page would say that the session has ended.
+        ann.click("#new-room-button").await?;
+        ann.enter("#new-room-name", "still here").await?;
+        ann.click("#create-room-button").await?;
+        ann.shown("#message-box").await?;
+        say(&ann, "and well").await?;
+        sees(&ann, &["and well"]).await?;
+        let audit = accounts.audit_of(&user, 100).await?;
+        ensure!(audit.iter().all(|row| row.event != "refresh-reused"), "{audit:?}");
+        // Signed out in one tab is signed out in the other, and the page says so.
+        ann.click("#sign-out-button").await?;
+        ann.shown("#sign-in").await
+    };
+    let told = outcome.await;
+    ann.screenshot(&stage.folder.join("ann.png")).await?;
+    told?;
+    ann.close().await?;
     system.node.stop().await
 }
 
@@ -91,7 +138,8 @@ async fn two_people_talk(ann: &Window, bob: &Window, url: &str) -> Result<()> {
 async fn sign_in(window: &Window, url: &str, id: &str) -> Result<()> {
     window.open(url).await?;
     window.enter("#sign-in-id", id).await?;
-    window.click("#sign-in-button").await?;
+    window.enter("#sign-in-password", PASSWORD).await?;
+    window.click("#register-button").await?;
     window.shown("#app").await
 }
 

@@ -1,5 +1,6 @@
 //! The scenarios, run against the real program.
 
+mod accounts;
 mod acls;
 mod big_room;
 mod browser;

@@ -31,8 +31,8 @@ const CONTESTED_EACH: usize = 20;
 const STANDSTILL_MAX: Duration = Duration::from_secs(150);
 const SAGAS: TopicPartition = TopicPartition { topic: Topic::Sagas, partition: 0 };
 
-/// The settings that an orchestrator has in common with the other processes of its cluster.
-const SHARED: [&str; 10] = [
+/// The settings that one orchestrator has in common with another.
+const SHARED: [&str; 16] = [
     "log.kind",
     "log.brokers",
     "log.topic_prefix",
@@ -41,8 +41,14 @@ const SHARED: [&str; 10] = [
     "read_model.kind",
     "read_model.postgres_url",
     "read_model.schema",
+    "sagas.kind",
+    "sagas.postgres_url",
+    "sagas.schema",
     "tokens.jwks_url",
-    "tokens.key_file",
+    "auth.service_secret_file",
+    "upstream.auth_api_url",
+    "upstream.command_api_url",
+    "tokens.lifetime_ms",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,12 +57,8 @@ async fn every_registration_ends_whole_or_not_at_all_whatever_is_killed() -> Res
     let Some(servers) = servers()? else { return Ok(()) };
     let count = if proof::is_wanted() { FULL } else { SHORT };
     let mut cluster = Cluster::start(&stage.folder, &servers, 1).await?;
-    let mut orchestrators = Vec::new();
-    for number in 1..=2 {
-        let mut node = orchestrator(&cluster, &servers, &stage.folder, number)?;
-        node.start().await?;
-        orchestrators.push(node);
-    }
+    let mut second = second(&cluster.orchestrator, &stage.folder)?;
+    second.start().await?;
     let log = log(&cluster, &servers).await?;
     let asked = ask(&*log, count).await?;
 
@@ -65,15 +67,16 @@ async fn every_registration_ends_whole_or_not_at_all_whatever_is_killed() -> Res
     for (part, killed) in [(15, 0), (40, 2), (65, 1)] {
         ends.wait_for(asked.len() * part / 100).await?;
         let victim = match killed {
-            2 => cluster.command.first_mut().context("no command-api")?,
-            number => orchestrators.get_mut(number).context("no orchestrator")?,
+            0 => &mut cluster.orchestrator,
+            1 => &mut second,
+            _ => cluster.command.first_mut().context("no command-api")?,
         };
         victim.kill().await?;
         victim.spawn()?;
     }
     ends.wait_for(asked.len()).await?;
     let took = began.elapsed();
-    for node in cluster.command.iter_mut().chain(&mut orchestrators) {
+    for node in cluster.command.iter_mut().chain([&mut cluster.orchestrator, &mut second]) {
         node.ready().await?;
     }
     let registered = judge(&asked, &ends, &registered(&*log).await?)?;
@@ -89,15 +92,10 @@ async fn every_registration_ends_whole_or_not_at_all_whatever_is_killed() -> Res
     proof::record("time, the kills and fail-overs included", &format!("{:.0} s ({rate:.0} a second)", took.as_secs_f64()))
 }
 
-fn orchestrator(cluster: &Cluster, servers: &Servers, folder: &std::path::Path, number: usize) -> Result<Node> {
-    let command_api = cluster.command.first().context("no command-api")?;
-    let mut settings: Vec<(&str, String)> =
-        SHARED.iter().filter_map(|name| Some((*name, command_api.setting(name)?.to_owned()))).collect();
-    settings.push(("upstream.command_api_url", command_api.internal_url()));
-    settings.push(("sagas.kind", "postgres".to_owned()));
-    settings.push(("sagas.postgres_url", servers.postgres.clone()));
-    settings.push(("sagas.schema", format!("{}_sagas", cluster.schema)));
-    Node::new("orchestrator", &format!("orchestrator-{number}"), folder, &settings)
+/// Another orchestrator beside the first.
+fn second(first: &Node, folder: &std::path::Path) -> Result<Node> {
+    let settings: Vec<(&str, String)> = SHARED.iter().filter_map(|name| Some((*name, first.setting(name)?.to_owned()))).collect();
+    Node::new("orchestrator", "orchestrator-2", folder, &settings)
 }
 
 async fn log(cluster: &Cluster, servers: &Servers) -> Result<Arc<dyn Log>> {

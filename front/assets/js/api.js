@@ -2,9 +2,14 @@
 // a script of ours and not by a form elsewhere.
 
 import { t } from './i18n.js';
+import { renewOnce, state, tokenGiven } from './session.js';
 
 /** How long a request may take. */
 const REQUEST_MS_MAX = 20_000;
+/** The routes that give cookies. */
+const SIGNING = new Set(['/user/login', '/user/token']);
+/** How long a token is taken to be good where the answer does not say. */
+const TOKEN_MS_ASSUMED = 60_000;
 /** How many read tokens are carried to later queries; older ones are surely there by then. */
 const READ_TOKENS_MAX = 8;
 
@@ -62,8 +67,27 @@ function retryAfterMs(header) {
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 60) * 1000 : null;
 }
 
-/** One request. Throws `Problem` or `NoAnswer`; answers the JSON body, or null where there is none. */
-async function call(method, path, { body, key, query } = {}) {
+/**
+ * One request, repeated once with a new token where the old one has run out. Throws `Problem` or `NoAnswer`; answers the JSON body, or
+ * null where there is none.
+ */
+async function call(method, path, options) {
+  const seen = state();
+  try {
+    return await request(method, path, options);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error;
+    await renewOnce(renew, seen);
+    return request(method, path, options);
+  }
+}
+
+/** Asks for new cookies; throws 401 where the session is over. */
+async function renew() {
+  await request('POST', '/user/token');
+}
+
+async function request(method, path, { body, key, query } = {}) {
   const headers = { Accept: 'application/json, application/problem+json', 'X-Sarangbang-Csrf': '1' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (key) headers['Idempotency-Key'] = key;
@@ -92,8 +116,15 @@ async function call(method, path, { body, key, query } = {}) {
   } catch {
     parsed = null;
   }
+  if (response.ok && SIGNING.has(path)) tokenGiven(lifeMs(parsed, response.headers.get('Date')));
   if (!response.ok) throw new Problem(response.status, parsed ?? {}, retryAfterMs(response.headers.get('Retry-After')));
   return parsed;
+}
+
+// By the server's clock alone: this machine's may be wrong.
+function lifeMs(signedIn, date) {
+  const lasts = Date.parse(signedIn?.expiresAt) - Date.parse(date);
+  return Number.isFinite(lasts) && lasts > 0 ? lasts : TOKEN_MS_ASSUMED;
 }
 
 const part = encodeURIComponent;
@@ -102,9 +133,11 @@ const messagePath = (room, number) => `${roomPath(room)}/messages/${part(number)
 
 export const api = {
   me: () => call('GET', '/user/me'),
-  logIn: (userId) => call('POST', '/user/login', { body: { userId } }),
-  register: (userId, key) => call('POST', '/user', { body: { userId }, key }),
-  logOut: () => call('POST', '/user/logout'),
+  logIn: (userId, password) => request('POST', '/user/login', { body: { userId, password } }),
+  register: (userId, password, key) => request('POST', '/user', { body: { userId, password }, key }),
+  registration: (id) => request('GET', `/user/registrations/${part(id)}`),
+  renew,
+  logOut: () => request('POST', '/user/logout'),
 
   person: (userId) => call('GET', `/chat/people/${part(userId)}`),
   myRooms: (limit, cursor) => call('GET', '/chat/rooms', { query: { limit, cursor } }),

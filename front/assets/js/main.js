@@ -11,6 +11,12 @@ import { attempt, showBanner, showConnection, showProblem } from './notices.js';
 import { Outbox } from './outbox.js';
 import { OpenRoom } from './room.js';
 import { FOLLOWED_MAX, RoomList } from './roomlist.js';
+import { Renewal } from './session.js';
+
+/** Who was signed in here last: the chat goes on while the sign-in is down. */
+const REMEMBERED = 'sarangbang.me';
+/** How often it is asked whether a registration is done. */
+const REGISTRATION_MS = 500;
 
 let session = null; // the parts of a signed-in page
 
@@ -58,10 +64,13 @@ function start(me) {
     changed: (room) => session?.open.pendingChanged(room),
     acknowledged: (item, answer) => session?.open.acknowledged(item, answer),
   });
-  session = { me, names, list, live, outbox, unfollowed: new Set(), open: null };
+  const renewal = new Renewal(api.renew, ended);
+  session = { me, names, list, live, outbox, renewal, unfollowed: new Set(), open: null };
   session.open = new OpenRoom({ me: me.userId, names, live, outbox, list, closed: () => goTo(null) });
   showMe();
   showPage('yes');
+  localStorage.setItem(REMEMBERED, me.userId);
+  renewal.start();
   live.start();
   list.refresh();
   route();
@@ -69,8 +78,9 @@ function start(me) {
 
 function stop() {
   if (!session) return;
-  const { list, live, outbox, open } = session;
+  const { list, live, outbox, open, renewal } = session;
   session = null;
+  renewal.stop();
   live.stop();
   outbox.stop();
   list.stop();
@@ -102,6 +112,7 @@ function showPage(signedIn) {
 }
 
 function ended() {
+  localStorage.removeItem(REMEMBERED);
   stop();
   showPage('no');
   showSignInProblem(t('signIn.ended'));
@@ -140,36 +151,51 @@ function showSignInProblem(text) {
   byId('sign-in-problem').hidden = !text;
 }
 
-// Whoever is new is registered first; only signing in sets the cookie.
-async function signIn(userId) {
-  try {
-    await api.logIn(userId);
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'sign-in-failed') throw error;
-    await api.register(userId, uuidV7());
-    await api.logIn(userId);
+let registration = null; // what is asked for, so that asking again is the same registration
+
+// Registers and waits until it is done; only signing in sets the cookies.
+async function register(userId, password) {
+  if (registration?.userId !== userId || registration.password !== password) registration = { userId, password, key: uuidV7() };
+  let stands = await api.register(userId, password, registration.key);
+  while (stands.state === 'pending') {
+    showSignInProblem(t('signIn.waiting'));
+    await new Promise((resolve) => { setTimeout(resolve, REGISTRATION_MS); });
+    stands = await api.registration(stands.id);
   }
+  registration = null;
+  if (stands.state === 'refused') throw new Error(t('signIn.refused'));
 }
 
-byId('sign-in').addEventListener('submit', async (event) => {
-  event.preventDefault();
+async function enter(first) {
   const userId = byId('sign-in-id').value.trim();
-  if (!userId) return showSignInProblem(t('signIn.empty'));
+  const password = byId('sign-in-password').value;
+  if (!userId || !password) return showSignInProblem(t('signIn.empty'));
   showSignInProblem('');
-  byId('sign-in-button').disabled = true;
+  const buttons = [byId('sign-in-button'), byId('register-button')];
+  for (const button of buttons) button.disabled = true;
   try {
-    await signIn(userId);
+    await first(userId, password);
+    await api.logIn(userId, password);
+    byId('sign-in-password').value = '';
+    showSignInProblem('');
     start(await api.me());
   } catch (error) {
     const { title, detail } = describe(error);
     showSignInProblem(detail ? `${title}\n${detail}` : title);
   }
-  byId('sign-in-button').disabled = false;
+  for (const button of buttons) button.disabled = false;
   return undefined;
+}
+
+byId('sign-in').addEventListener('submit', (event) => {
+  event.preventDefault();
+  enter(async () => {});
 });
+byId('register-button').addEventListener('click', () => enter(register));
 
 byId('sign-out-button').addEventListener('click', async () => {
   if ((await attempt(async () => (await api.logOut()) ?? true)) === undefined) return;
+  localStorage.removeItem(REMEMBERED);
   stop();
   showSignInProblem('');
   showPage('no');
@@ -216,6 +242,11 @@ translate();
 try {
   start(await api.me());
 } catch (error) {
-  showPage('no');
-  if (!(error instanceof Problem) || error.status !== 401) showSignInProblem(describe(error).title);
+  const remembered = localStorage.getItem(REMEMBERED);
+  if (error.mayPass && remembered) {
+    start({ userId: remembered });
+  } else {
+    showPage('no');
+    if (!(error instanceof Problem) || error.status !== 401) showSignInProblem(describe(error).title);
+  }
 }

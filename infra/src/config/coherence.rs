@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, LogKind, Problem, ReadModelKind, SagasKind};
+use super::{AccountsKind, Config, LogKind, Problem, ReadModelKind, SagasKind};
 
 /// Everything in `config` that does not go together, each with the fix.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
@@ -45,9 +45,14 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         "a database is given but sagas are kept in SQLite; set sagas.kind to postgres, or leave it away",
     );
     refuse(
-        production && config.tokens.development_sign_in == Some(true),
-        "tokens.development_sign_in",
-        "signing in without a password is refused in production; leave it away",
+        config.auth.kind == AccountsKind::Postgres && config.auth.postgres_url.is_none(),
+        "auth.postgres_url",
+        "Postgres needs its URL; set it to postgres://user:password@host/database, or auth.kind to sqlite",
+    );
+    refuse(
+        config.auth.kind == AccountsKind::Sqlite && config.auth.postgres_url.is_some(),
+        "auth.postgres_url",
+        "a database is given but accounts are kept in SQLite; set auth.kind to postgres, or leave it away",
     );
     refuse(
         production && config.tokens.secure_cookies == Some(false),
@@ -55,10 +60,9 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         "cookies without `Secure` are refused in production; leave it away",
     );
     refuse(
-        config.development_sign_in() && !loopback(&config.node.public_listen),
-        "node.public_listen",
-        "anyone who reaches this address could sign in as anybody; listen on 127.0.0.1, or set \
-         tokens.development_sign_in to false",
+        config.auth.registration_wait_ms_max >= config.http.request_ms_max,
+        "auth.registration_wait_ms_max",
+        "it must be less than http.request_ms_max, so that a registration is answered before its request is cut off",
     );
     refuse(
         unspecified(&config.node.internal_listen) && config.node.internal_url.is_none(),
@@ -81,10 +85,6 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         "it must be less than http.request_ms_max, so that a command is answered before its request is cut off",
     );
     problems
-}
-
-fn loopback(address: &str) -> bool {
-    address.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
 }
 
 fn unspecified(address: &str) -> bool {

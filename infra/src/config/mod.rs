@@ -23,8 +23,8 @@ mod values;
 pub use document::markdown;
 pub use layers::{Flag, Loaded, Problem, Problems, Row, Sources, load};
 pub use sections::{
-    Command, Http, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, ReadModelKind, Sagas, SagasKind, Telemetry, Tokens,
-    Upstream, Ws,
+    AccountsKind, Auth, Command, Http, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, ReadModelKind, Sagas, SagasKind,
+    Telemetry, Tokens, Upstream, Ws,
 };
 pub use setting::{Kind, Section, Setting};
 pub use values::{Properties, Secret};
@@ -56,6 +56,8 @@ pub struct Config {
     pub ws: Ws,
     /// Tokens.
     pub tokens: Tokens,
+    /// Accounts, passwords and sessions.
+    pub auth: Auth,
     /// The state of sagas.
     pub sagas: Sagas,
     /// Other services.
@@ -65,7 +67,7 @@ pub struct Config {
 }
 
 /// The sections in the order of the documentation.
-pub const SECTIONS: [Section; 11] = [
+pub const SECTIONS: [Section; 12] = [
     Node::SECTION,
     Log::SECTION,
     ReadModel::SECTION,
@@ -74,6 +76,7 @@ pub const SECTIONS: [Section; 11] = [
     Rate::SECTION,
     Ws::SECTION,
     Tokens::SECTION,
+    Auth::SECTION,
     Sagas::SECTION,
     Upstream::SECTION,
     Telemetry::SECTION,
@@ -95,11 +98,5 @@ impl Config {
     #[must_use]
     pub fn production(&self) -> bool {
         self.node.profile == Profile::Production
-    }
-
-    /// Whether anyone may sign in by naming an id.
-    #[must_use]
-    pub fn development_sign_in(&self) -> bool {
-        self.tokens.development_sign_in.unwrap_or(!self.production())
     }
 }

@@ -28,9 +28,9 @@ macro_rules! words {
 words! {
     /// What the program is for here.
     pub enum Profile {
-        /// A developer's machine: sign-in by id alone, on loopback.
+        /// A developer's machine: secrets are made up at the first start, and cookies go over plain HTTP too.
         Development = "development",
-        /// Real people: keys are given, nothing is made up.
+        /// Real people: secrets are given, nothing is made up.
         Production = "production",
     }
 }
@@ -66,6 +66,16 @@ words! {
 }
 
 words! {
+    /// Where accounts are kept.
+    pub enum AccountsKind {
+        /// In a file of this process.
+        Sqlite = "sqlite",
+        /// In Postgres.
+        Postgres = "postgres",
+    }
+}
+
+words! {
     /// The form of log lines.
     pub enum LogFormat {
         /// For people.
@@ -78,11 +88,11 @@ words! {
 section! {
     /// This process: what it is for, where it listens, where it keeps its files.
     pub struct Node = "node" {
-        /// What the program is for here. `production` refuses the development sign-in and keys that it would have to make up.
+        /// What the program is for here. `production` refuses secrets that it would have to make up, and cookies without `Secure`.
         profile: Profile = Profile::Development, Kind::OneOf(Profile::WORDS);
         /// The name of this process in claims, logs and metrics. Unset: the machine's name and the internal port.
         name: Option<String> = None, Kind::Text;
-        /// Where the embedded log, the SQLite files, the local state and the development key are kept.
+        /// Where the embedded log, the SQLite files, the local state and, in development, the secrets are kept.
         data_folder: PathBuf = PathBuf::from("data"), Kind::Path;
         /// Where people and the gateway come in.
         public_listen: String = "127.0.0.1:8080".to_owned(), Kind::Address;
@@ -208,20 +218,52 @@ section! {
 }
 
 section! {
-    /// Tokens: who signs them and how they are verified.
+    /// Tokens: what they say, and how they are verified. auth-api signs them, with keys that it keeps in its database and changes by itself.
     pub struct Tokens = "tokens" {
         /// The `iss` of every token.
         issuer: String = "sarangbang".to_owned(), Kind::Text;
-        /// The Ed25519 key (PKCS #8 PEM, readable by its owner alone) that signs tokens. Unset in development: `signing-key.pem` in the data folder, made at the first start.
-        key_file: Option<PathBuf> = None, Kind::Path;
-        /// Where the keys are fetched from that verify tokens. Unset: the own key file, where this process has one.
+        /// Where roles other than auth-api fetch the keys that verify tokens: auth-api's `http://…/user/.well-known/jwks.json`. `all` needs it not.
         jwks_url: Option<String> = None, Kind::Url(&["http", "https"]);
-        /// How long a token of a person is good.
-        lifetime_ms: u64 = 43_200_000, Kind::Integer { min: 10_000, max: 2_592_000_000 };
-        /// Whether anyone may sign in by naming an id. Unset: yes in development, no in production, where it is refused.
-        development_sign_in: Option<bool> = None, Kind::Bool;
+        /// How long a token of a person is good; its session is renewed before that. What ends earlier is told to everybody at once.
+        lifetime_ms: u64 = 600_000, Kind::Integer { min: 10_000, max: 86_400_000 };
         /// Whether cookies are sent over HTTPS alone. Unset: no in development, yes in production.
         secure_cookies: Option<bool> = None, Kind::Bool;
+    }
+}
+
+section! {
+    /// Accounts, passwords and sessions: auth-api's own. The service secret concerns whoever needs a token of its own, too.
+    pub struct Auth = "auth" {
+        /// `sqlite`: a file in the data folder, for one process. `postgres`: for any number of nodes.
+        kind: AccountsKind = AccountsKind::Sqlite, Kind::OneOf(AccountsKind::WORDS);
+        /// The Postgres database, with user and password; best one that no other service may reach.
+        postgres_url: Option<Secret> = None, Kind::Url(&["postgres", "postgresql"]);
+        /// The Postgres schema.
+        schema: String = "auth".to_owned(), Kind::Identifier;
+        /// Connections to Postgres at most, in each process.
+        postgres_connections_max: u32 = 8, Kind::Integer { min: 2, max: 500 };
+        /// The key (32 bytes in Base64, readable by its owner alone) that seals the signing keys in the database. Unset in development: `sealing.key` in the data folder, made at the first start.
+        sealing_key_file: Option<PathBuf> = None, Kind::Path;
+        /// The secret (32 characters or more, readable by its owner alone) by which services and command-line tools get tokens from auth-api. Unset in development: `service.secret` in the data folder, made at the first start.
+        service_secret_file: Option<PathBuf> = None, Kind::Path;
+        /// How long somebody stays signed in without the password, however often the session is renewed.
+        session_ms_max: u64 = 2_592_000_000, Kind::Integer { min: 60_000, max: 31_536_000_000 };
+        /// How long `POST /user` waits for the registration before it answers 202.
+        registration_wait_ms_max: u64 = 3_000, Kind::Integer { min: 0, max: 25_000 };
+        /// Passwords that are hashed at once. Each takes a thread, 19 MiB and some 20 to 40 ms.
+        hashing_threads: u32 = 2, Kind::Integer { min: 1, max: 256 };
+        /// Passwords that may wait to be hashed; more are answered 503.
+        hashing_waiting_max: u32 = 64, Kind::Integer { min: 0, max: 10_000 };
+        /// Wrong passwords in a row for one account that cost no wait.
+        account_failures_free: u32 = 5, Kind::Integer { min: 0, max: 1_000_000 };
+        /// The longest wait for one account. Short, because a stranger can bring it about.
+        account_wait_ms_max: u32 = 60_000, Kind::Integer { min: 1_000, max: 86_400_000 };
+        /// Wrong passwords in a row from one address (IPv6: one /64) that cost no wait.
+        address_failures_free: u32 = 30, Kind::Integer { min: 0, max: 1_000_000 };
+        /// The longest wait for one address.
+        address_wait_ms_max: u32 = 900_000, Kind::Integer { min: 1_000, max: 86_400_000 };
+        /// Registrations from one address within an hour that cost no wait.
+        registrations_free: u32 = 100, Kind::Integer { min: 0, max: 1_000_000 };
     }
 }
 
@@ -240,10 +282,12 @@ section! {
 }
 
 section! {
-    /// Where the other services are, for roles that run apart. `all` needs none of them.
+    /// Where the other services are, for roles and tools that run apart. `all` needs none of them.
     pub struct Upstream = "upstream" {
-        /// The internal listener of a command-api: where auth-api and `import` register people, and where sagas take their steps.
+        /// The internal listener of a command-api: where people are registered, and where sagas take their steps.
         command_api_url: Option<String> = None, Kind::Url(&["http", "https"]);
+        /// The internal listener of an auth-api: where services and tools get their tokens, and `admin` finds the accounts.
+        auth_api_url: Option<String> = None, Kind::Url(&["http", "https"]);
     }
 }
 

@@ -29,7 +29,7 @@ pub const CODES: &[Code] = &[
     row("token-invalid", 401, "Invalid token", "The token is not one of ours, or was changed. Sign in again."),
     row("token-expired", 401, "Expired token", "The token is over. Sign in again."),
     row("token-revoked", 401, "Ended session", "The session of the token was ended, or its person shut out. Sign in again."),
-    row("sign-in-failed", 401, "Sign-in failed", "Nobody is registered under this user id. Register first."),
+    row("sign-in-failed", 401, "Sign-in failed", "There is no such user, or the password is another one."),
     row("session-over", 401, "Session over", "The session has ended, or the refresh token was used before. Sign in again."),
     row("password-wrong", 403, "Wrong password", "The current password is another one."),
     row(
@@ -39,7 +39,6 @@ pub const CODES: &[Code] = &[
         "A request with the cookie must come from our own origin and, unless it only reads, carry `X-Sarangbang-Csrf: 1`.",
     ),
     row("not-allowed", 403, "Not allowed", "The token does not allow this."),
-    row("local-only", 403, "Only from this machine", "The development sign-in answers only to callers on the same machine."),
     row("session-not-found", 404, "No such session", "The caller has no such session any more."),
     row(
         "registration-not-found",

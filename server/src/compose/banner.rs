@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use infra::config::{Config, LogKind, ReadModelKind};
+use infra::config::{AccountsKind, Config, LogKind, ReadModelKind};
 
 use super::{Role, options};
 use crate::cli::VERSION;
@@ -70,8 +70,11 @@ fn lines(role: Role, config: &Config, folder: &Path, at: Reached) -> Vec<String>
             ReadModelKind::Postgres => format!("  read model  Postgres, schema {}", config.read_model.schema),
         });
     }
-    if matches!(role, Role::All | Role::AuthApi) && config.development_sign_in() {
-        lines.push("  sign-in     development: any name, no password, from this machine only".to_owned());
+    if role.needs_accounts() {
+        lines.push(match config.auth.kind {
+            AccountsKind::Sqlite => format!("  accounts    SQLite in {}", folder.join("auth.sqlite").display()),
+            AccountsKind::Postgres => format!("  accounts    Postgres, schema {}", config.auth.schema),
+        });
     }
     lines.push(format!("  internal    http://{internal}: health, metrics, tools; not for the outside"));
     if matches!(role, Role::All | Role::Front) {

@@ -1,6 +1,7 @@
 //! Puts a process together: the only place that chooses adapters, and the only one that knows all services.
 //!
-//! * [`stores`] opens log and read model; [`tokens`] finds keys; [`services`] are the parts of a role;
+//! * [`stores`] opens log, read model and accounts; [`secrets`] finds what they are sealed with; [`services`] and [`identity`] are
+//!   the parts of a role;
 //! * [`listener`] serves the two addresses; [`options`] maps the settings; [`banner`] tells a person what runs.
 //!
 //! # How to add a role
@@ -9,11 +10,12 @@
 //! 2. Add its command in `cli.rs` and `main.rs`.
 
 mod banner;
+mod identity;
 mod listener;
 mod options;
+pub mod secrets;
 mod services;
 mod stores;
-mod tokens;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,8 +31,7 @@ use self::banner::Reached;
 use self::listener::Listeners;
 use self::services::{Served, Shared};
 
-pub use self::options::{data_folder, embedded_log, kafka_log, key_file};
-pub use self::tokens::present_signer;
+pub use self::options::{data_folder, embedded_log, kafka_log};
 
 /// How often metrics forget what is over.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -69,11 +70,15 @@ impl Role {
     }
 
     const fn needs_log(self) -> bool {
-        matches!(self, Self::All | Self::CommandApi | Self::Projectors | Self::QueryApi | Self::Orchestrator)
+        !matches!(self, Self::Front)
     }
 
     const fn needs_read_model(self) -> bool {
         matches!(self, Self::All | Self::Projectors | Self::QueryApi | Self::Orchestrator)
+    }
+
+    const fn needs_accounts(self) -> bool {
+        matches!(self, Self::All | Self::AuthApi)
     }
 
     /// A process of its own can share neither an embedded log nor a file.
@@ -151,22 +156,17 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
     let clock = || Arc::clone(&shared.clock);
     match role {
         Role::All => {
-            let signer = tokens::signer(config, clock())?;
             let (log, generations) = (shared.log().await?, stores::generations(config).await?);
-            let verifier = shared.refusing_revoked(signer.verifier(), &log);
+            let keyring = shared.identity(Arc::clone(&log)).await?;
+            let (verifier, tokens) = (keyring.verifier(), secrets::signed_here(keyring)?);
             shared.commands(Arc::clone(&log), Arc::clone(&verifier), internal_url).await?;
             shared.projectors(Arc::clone(&log), Arc::clone(&generations)).await?;
             shared.queries(Arc::clone(&log), Arc::clone(&generations), Arc::clone(&verifier)).await?;
-            shared.sagas(log, generations, Arc::clone(&signer), verifier, &own_url).await?;
-            if config.development_sign_in() {
-                shared.sign_in(signer, at.public, &own_url)?;
-            } else {
-                tracing::warn!("nobody can sign in here: the development sign-in is off, and there is no other yet");
-            }
+            shared.sagas(log, generations, tokens, verifier, &own_url).await?;
             shared.pages();
         }
         Role::CommandApi => {
-            let (verifier, log) = (tokens::verifier(config, clock())?, shared.log().await?);
+            let (verifier, log) = (secrets::verifier(config, clock())?, shared.log().await?);
             let verifier = shared.refusing_revoked(verifier, &log);
             shared.commands(log, verifier, internal_url).await?;
         }
@@ -175,25 +175,22 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
             shared.projectors(log, stores::generations(config).await?).await?;
         }
         Role::QueryApi => {
-            let (verifier, log) = (tokens::verifier(config, clock())?, shared.log().await?);
+            let (verifier, log) = (secrets::verifier(config, clock())?, shared.log().await?);
             let verifier = shared.refusing_revoked(verifier, &log);
             shared.queries(log, stores::generations(config).await?, verifier).await?;
         }
         Role::AuthApi => {
-            let signer = tokens::signer(config, clock())?;
-            let Some(command_api) = &config.upstream.command_api_url else {
-                bail!("upstream.command_api_url: auth-api registers people there; set it to command-api's internal listener")
-            };
-            shared.sign_in(signer, at.public, command_api)?;
+            let log = shared.log().await?;
+            shared.identity(log).await?;
         }
         Role::Orchestrator => {
-            let signer = tokens::signer(config, clock())?;
             let Some(command_api) = &config.upstream.command_api_url else {
                 bail!("upstream.command_api_url: sagas take their steps there; set it to command-api's internal listener")
             };
-            let (verifier, log) = (tokens::verifier(config, clock())?, shared.log().await?);
+            let tokens = secrets::asked_of_auth_api(config, clock())?;
+            let (verifier, log) = (secrets::verifier(config, clock())?, shared.log().await?);
             let verifier = shared.refusing_revoked(verifier, &log);
-            shared.sagas(log, stores::generations(config).await?, signer, verifier, command_api).await?;
+            shared.sagas(log, stores::generations(config).await?, tokens, verifier, command_api).await?;
         }
         Role::Front => shared.pages(),
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use infra::config::Config;
+use infra::credentials::Policy;
 use infra::http::Limits;
 use infra::http::client::TrustedProxies;
 
@@ -114,12 +115,26 @@ pub fn query(config: &Config) -> query_api::Options {
     }
 }
 
-pub fn auth(config: &Config, listen: std::net::SocketAddr) -> auth_api::Options {
+pub fn identity(config: &Config) -> auth_api::Options {
+    let (auth, defaults) = (&config.auth, auth_api::Options::default());
     auth_api::Options {
-        development: config.development_sign_in(),
-        listen,
-        cookie_secure: config.tokens.secure_cookies.unwrap_or(config.production()),
         token_duration: ms(config.tokens.lifetime_ms),
+        session_duration: ms(auth.session_ms_max),
+        registration_wait_max: ms(auth.registration_wait_ms_max),
+        pool: auth_api::Pool { workers: size(auth.hashing_threads), waiting_max: size(auth.hashing_waiting_max) },
+        cookie_secure: config.tokens.secure_cookies.unwrap_or(config.production()),
+        account_policy: Policy {
+            free: auth.account_failures_free,
+            wait_ms_max: auth.account_wait_ms_max,
+            ..defaults.account_policy
+        },
+        address_policy: Policy {
+            free: auth.address_failures_free,
+            wait_ms_max: auth.address_wait_ms_max,
+            ..defaults.address_policy
+        },
+        registration_policy: Policy { free: auth.registrations_free, ..defaults.registration_policy },
+        ..defaults
     }
 }
 
@@ -146,11 +161,6 @@ pub fn data_folder(config: &Config) -> Result<PathBuf> {
     folder.canonicalize().with_context(|| format!("node.data_folder: {} cannot be used", folder.display()))
 }
 
-/// The file of the key that signs tokens.
-pub fn key_file(config: &Config) -> PathBuf {
-    config.tokens.key_file.clone().unwrap_or_else(|| config.node.data_folder.join("signing-key.pem"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +171,8 @@ mod tests {
         let config = Config::default();
         assert_eq!(query(&config), query_api::Options::default());
         assert_eq!(command_http(&config), command_api::http::Options::default());
+        let browsers_on_loopback = auth_api::Options { cookie_secure: false, ..auth_api::Options::default() };
+        assert_eq!(identity(&config), browsers_on_loopback);
         assert_eq!(limits(&config), Limits::default());
         assert_eq!(body_bytes_max(&config), infra::http::json::BODY_BYTES_MAX);
         let (ours, theirs) = (cluster(&config, String::new()), command_api::cluster::ClusterOptions::default());

@@ -1,6 +1,5 @@
 //! The services, each with its routes and its tasks: what a role is made of.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,14 +7,13 @@ use anyhow::{Context as _, Result};
 use axum::Router;
 use command_api::cluster::{self, Cluster};
 use command_api::http::{LogReadPositions, Parts};
-use domain::UserId;
 use infra::clock::Clock;
 use infra::config::Config;
 use infra::lifecycle::{Lifecycle, Stage};
 use infra::log::Log;
 use infra::read_model::generations::{Current, Generations, LEASE};
 use infra::revocation::{self, Revocations};
-use infra::tokens::{SignedHere, Signer, Verifier};
+use infra::tokens::{ServiceTokens, Verifier};
 use orchestrator::Orchestrator;
 use projectors::Projectors;
 use query_api::{Ports, QueryApi};
@@ -46,7 +44,7 @@ pub struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn add(&mut self, public: Router, internal: Router) {
+    pub(super) fn add(&mut self, public: Router, internal: Router) {
         self.served.public = std::mem::take(&mut self.served.public).merge(public);
         self.served.internal = std::mem::take(&mut self.served.internal).merge(internal);
     }
@@ -135,20 +133,18 @@ impl Shared<'_> {
         Ok(())
     }
 
-    /// The sagas, which take their steps at the internal listener of a command-api.
+    /// The sagas, which take their steps at the internal listener of a command-api, with tokens of their own.
     pub async fn sagas(
         &mut self,
         log: Arc<dyn Log>,
         generations: Arc<dyn Generations>,
-        signer: Arc<Signer>,
+        tokens: Arc<dyn ServiceTokens>,
         verifier: Arc<Verifier>,
         command_api_url: &str,
     ) -> Result<()> {
         let stop = self.lifecycle.token(Stage::Work);
         let read_model = Current::follow(generations, LEASE, &stop).await.context("the read model cannot be opened")?;
         let state = stores::saga_state(self.config).await?;
-        let service = UserId::parse(orchestrator::SERVICE)?;
-        let tokens = Arc::new(SignedHere { service, signer: Box::new(move || Arc::clone(&signer)) });
         let ports = orchestrator::Ports { state, log, read_model, clock: Arc::clone(&self.clock), tokens };
         let orchestrator = Orchestrator::new(command_api_url, ports)?;
         self.add(orchestrator::http::router(orchestrator.parts(verifier)), Router::new());
@@ -156,14 +152,6 @@ impl Shared<'_> {
             orchestrator.run(stop).await;
             Ok(())
         });
-        Ok(())
-    }
-
-    /// The sign-in, where the profile allows the one that there is.
-    pub fn sign_in(&mut self, signer: Arc<Signer>, listen: SocketAddr, command_api_url: &str) -> Result<()> {
-        let people = auth_api::CommandApi::new(command_api_url, Arc::clone(&signer))?;
-        let api = auth_api::AuthApi::development(options::auth(self.config, listen), signer, Arc::new(people))?;
-        self.add(auth_api::router(api.clone()), auth_api::internal_router(api));
         Ok(())
     }
 

@@ -1,10 +1,12 @@
-//! Opens what the services stand on: the log, the read model and the state of sagas, in the adapters that the configuration names.
+//! Opens what the services stand on: the log, the read model, the accounts and the state of sagas, in the adapters that the
+//! configuration names.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use infra::config::{Config, LogKind, ReadModelKind, SagasKind};
+use infra::config::{AccountsKind, Config, LogKind, ReadModelKind, SagasKind};
+use infra::credentials::Credentials;
 use infra::log::Log;
 use infra::read_model::generations::Generations;
 use infra::saga_state::{self, SagaState};
@@ -62,6 +64,23 @@ pub async fn saga_state(config: &Config) -> Result<Arc<dyn SagaState>> {
             let attempt = || saga_state::connect(url.reveal(), schema, connections);
             let temporary = |fault: &saga_state::Fault| matches!(fault, saga_state::Fault::Unavailable(_));
             patiently("Postgres", attempt, temporary).await.context("sagas.kind = postgres")
+        }
+    }
+}
+
+/// Opens the accounts.
+pub async fn credentials(config: &Config) -> Result<Arc<dyn Credentials>> {
+    match config.auth.kind {
+        AccountsKind::Sqlite => {
+            let file = config.node.data_folder.join("auth.sqlite");
+            infra::credentials::sqlite::open(&file).await.with_context(|| format!("the accounts in {}", file.display()))
+        }
+        AccountsKind::Postgres => {
+            let Some(url) = &config.auth.postgres_url else { bail!("auth.postgres_url is not set") };
+            let (schema, connections) = (&config.auth.schema, config.auth.postgres_connections_max);
+            let attempt = || infra::credentials::postgres::connect(url.reveal(), schema, connections);
+            let temporary = |fault: &infra::credentials::Fault| matches!(fault, infra::credentials::Fault::Unavailable(_));
+            patiently("Postgres", attempt, temporary).await.context("auth.kind = postgres")
         }
     }
 }

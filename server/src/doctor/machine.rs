@@ -1,4 +1,4 @@
-//! What this machine offers: folder, disk, addresses, open files, clock, key.
+//! What this machine offers: folder, disk, addresses, open files, clock, secrets.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use super::Finding;
-use crate::compose;
+use crate::compose::{self, secrets};
 
 /// Less free space than this is warned about.
 const FREE_BYTES_MIN: u64 = 1 << 30;
@@ -30,7 +30,8 @@ pub async fn look(config: &Config) -> Vec<Finding> {
         folder(&config.node.data_folder),
         space(&config.node.data_folder).await,
         embedded_log(config, running).await,
-        key(config),
+        secret("sealing key", &secrets::of_sealing(config), config),
+        secret("service secret", &secrets::of_services(config), config),
         open_files(&std::fs::read_to_string("/proc/self/limits").unwrap_or_default()),
         clock(SystemClock.now().as_millis()),
     ]
@@ -115,23 +116,20 @@ async fn embedded_log(config: &Config, running: bool) -> Finding {
     }
 }
 
-fn key(config: &Config) -> Finding {
-    const WHAT: &str = "signing key";
-    let file = compose::key_file(config);
-    match std::fs::metadata(&file) {
+/// Both secrets, on a machine where they are used: the one with auth-api.
+fn secret(what: &'static str, secret: &secrets::Secret, config: &Config) -> Finding {
+    let (file, setting) = (secret.file.display(), secret.setting);
+    match std::fs::metadata(&secret.file) {
         Ok(found) if found.permissions().mode() & 0o077 != 0 => {
-            Finding::fail(WHAT, format!("others may read {0}; run: chmod 600 {0}", file.display()))
+            Finding::fail(what, format!("others may read {file}; run: chmod 600 {file}"))
         }
-        Ok(_) => Finding::ok(WHAT, format!("{} is there, for its owner alone", file.display())),
-        Err(_) if config.tokens.jwks_url.is_some() => Finding::ok(WHAT, "none here; keys are fetched from tokens.jwks_url"),
-        _ if config.production() && config.tokens.key_file.is_none() && config.tokens.jwks_url.is_none() => Finding::fail(
-            WHAT,
-            "none is given; production makes up no key (set tokens.key_file, or tokens.jwks_url where tokens are only verified)",
-        ),
-        Err(_) if config.tokens.key_file.is_some() => {
-            Finding::fail(WHAT, format!("{} cannot be read; check tokens.key_file", file.display()))
+        Ok(_) if secret.given || !config.production() => Finding::ok(what, format!("{file} is there, for its owner alone")),
+        _ if config.tokens.jwks_url.is_some() && !secret.given => Finding::ok(what, "none here; auth-api is elsewhere"),
+        _ if config.production() && !secret.given => {
+            Finding::fail(what, format!("none is named; production makes up no secret (set {setting})"))
         }
-        Err(_) => Finding::ok(WHAT, format!("will be made in {}", file.display())),
+        _ if secret.given => Finding::fail(what, format!("{file} cannot be read; check {setting}")),
+        _ => Finding::ok(what, format!("will be made in {file}")),
     }
 }
 

@@ -51,7 +51,7 @@ impl fmt::Display for Finding {
             Level::Warn => "WARN",
             Level::Fail => "FAIL",
         };
-        write!(f, "{level:4}  {:14}{}", self.what, self.found)
+        write!(f, "{level:4}  {:15}{}", self.what, self.found)
     }
 }
 

@@ -27,10 +27,13 @@ pub async fn look(config: &Config) -> Vec<Finding> {
     if let Some(url) = &config.tokens.jwks_url {
         findings.push(service("token keys", url, "tokens.jwks_url").await);
     }
-    if let Some(url) = &config.upstream.command_api_url {
-        findings.push(
-            service("command-api", &format!("{}/health/live", url.trim_end_matches('/')), "upstream.command_api_url").await,
-        );
+    for (what, url, setting) in [
+        ("command-api", &config.upstream.command_api_url, "upstream.command_api_url"),
+        ("auth-api", &config.upstream.auth_api_url, "upstream.auth_api_url"),
+    ] {
+        if let Some(url) = url {
+            findings.push(service(what, &format!("{}/health/live", url.trim_end_matches('/')), setting).await);
+        }
     }
     findings
 }

@@ -5,8 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use domain::{CommandId, RoomId, Scope, Timestamp, UserId};
-use infra::tokens::{Grant, Signer};
+use domain::{CommandId, RoomId, Timestamp, UserId};
 use reqwest::header::{self, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
+use crate::admin::{Accounts, segment};
 use crate::say;
 
 /// How long one request may take.
@@ -30,18 +30,17 @@ const ATTEMPTS_SILENT: u32 = 4;
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
 /// In whose name people are registered; everything else is done in the name of those people.
 const IMPORTER: &str = "import";
-/// How long a token signed here is good; one that has run out is replaced.
+/// How long a token that was asked for is good; one that has run out is replaced.
 const TOKEN_DURATION: Duration = Duration::from_secs(60 * 60);
 /// Rows of a page: the most there are.
 pub const PAGE: usize = 200;
 
 /// Where the token comes from.
-#[derive(Debug)]
 pub enum TokenSource {
     /// This file.
     File(PathBuf),
-    /// The key that signs tokens: who may read it may sign whatever they like.
-    Key(Box<Signer>),
+    /// auth-api, which gives one for the service secret.
+    Asked(Box<Accounts>),
 }
 
 /// Where the server is.
@@ -299,11 +298,7 @@ impl Api {
             TokenSource::File(file) => {
                 std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?
             }
-            TokenSource::Key(signer) => {
-                let scope = Scope { import: true, ..Scope::default() };
-                let grant = Grant { user: UserId::parse(IMPORTER)?, scope, session: None, duration: TOKEN_DURATION };
-                signer.issue(&grant)?.token.0.to_string()
-            }
+            TokenSource::Asked(accounts) => accounts.import_token(IMPORTER, TOKEN_DURATION).await?,
         };
         token.trim().clone_into(&mut *self.token.write().await);
         Ok(())
@@ -347,10 +342,4 @@ fn with_causes(error: &reqwest::Error) -> String {
         cause = inner.source();
     }
     text
-}
-
-/// `text` as one segment of a path.
-fn segment(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

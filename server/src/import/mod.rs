@@ -19,7 +19,6 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use infra::clock::SystemClock;
 use infra::config::Config;
 use server::archive::lines::{self, Refused};
 use server::archive::plan::{self, Plan};
@@ -30,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 use self::api::{Addresses, Api, TokenSource};
 use self::report::Report;
 use self::room::{Counts, Remaining, Run};
-use crate::{cli, compose, say};
+use crate::admin::Accounts;
+use crate::{cli, say};
 
 /// Registrations at once.
 const REGISTRATIONS_PARALLEL: usize = 64;
@@ -59,7 +59,7 @@ fn whereabouts(options: &cli::Import, config: &Config) -> Result<(Addresses, Tok
     let queries = options.query_url.as_ref().map_or_else(|| commands.clone(), trimmed);
     let source = match &options.token_file {
         Some(file) => TokenSource::File(file.clone()),
-        None => TokenSource::Key(Box::new(compose::present_signer(config, Arc::new(SystemClock))?)),
+        None => TokenSource::Asked(Box::new(Accounts::new(options.auth_url.as_deref(), config)?)),
     };
     Ok((Addresses { commands, queries, internal }, source))
 }

@@ -73,7 +73,7 @@ fn roles_say_what_they_cannot_do_alone() {
 }
 
 #[test]
-fn a_port_that_is_taken_and_a_missing_key_are_told_with_the_fix() {
+fn a_port_that_is_taken_and_a_missing_secret_are_told_with_the_fix() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ fn a_port_that_is_taken_and_a_missing_key_are_told_with_the_fix() {
     let archive = folder.path().join("a.jsonl");
     std::fs::write(&archive, "").unwrap();
     let refused = complained(&sarangbang(&["import", archive.to_str().unwrap(), "--data-folder", data], &[]));
-    assert!(refused.contains("there is no signing key") && refused.contains("start the server first"), "{refused}");
+    assert!(refused.contains("there is no service secret") && refused.contains("start the server first"), "{refused}");
 }
 
 #[test]

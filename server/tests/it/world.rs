@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use auth_api::identity::keyring::{Keyring, Schedule};
-use auth_api::identity::passwords::Pool;
-use auth_api::identity::{Identity, Options, Ports, http};
+use auth_api::{Identity, Keyring, Options, Pool, Ports, Schedule, http};
 use axum::Router;
 use command_api::bus::{CommandBus as _, Fault, Outcome};
 use command_api::cluster::{self, Cluster, ClusterOptions};

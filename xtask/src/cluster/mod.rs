@@ -157,17 +157,24 @@ postgres_url = \"{postgres}\"
 kind = \"postgres\"
 postgres_url = \"{postgres}\"
 
+[auth]
+kind = \"postgres\"
+postgres_url = \"{postgres}\"
+sealing_key_file = \"{folder}/sealing.key\"
+service_secret_file = \"{folder}/service.secret\"
+
 [tokens]
-key_file = \"{key}\"
 jwks_url = \"http://127.0.0.1:{auth}/user/.well-known/jwks.json\"
 
 [upstream]
 command_api_url = \"http://127.0.0.1:{command}\"
+auth_api_url = \"http://127.0.0.1:{auth_internal}\"
 ",
         kafka = server("SARANGBANG_TEST_KAFKA")?,
         postgres = server("SARANGBANG_TEST_POSTGRES")?,
-        key = state.folder.join("signing-key.pem").display(),
+        folder = state.folder.display(),
         auth = first("auth-api")?.public,
+        auth_internal = first("auth-api")?.internal,
         command = first("command-api")?.internal,
     ))
 }

@@ -11,7 +11,7 @@ use e2e::gateway::{Gateway, is_here};
 use e2e::live::Live;
 use e2e::load::{self, Load, Nodes};
 use e2e::patience::{LATE, SOON, until};
-use e2e::person::Person;
+use e2e::person::{PASSWORD, Person};
 use e2e::process::Node;
 use e2e::raw::{RawRequest, RawSocket, ask, ask_from};
 use e2e::system::{Cluster, Servers, servers};
@@ -30,22 +30,8 @@ const CALM: usize = 60;
 struct Arrangement {
     cluster: Cluster,
     front: Node,
-    orchestrator: Node,
     gateway: Gateway,
 }
-
-/// What the orchestrator has in common with all others.
-const SHARED: &[&str] = &[
-    "log.kind",
-    "log.brokers",
-    "log.topic_prefix",
-    "log.event_partitions",
-    "read_model.kind",
-    "read_model.postgres_url",
-    "read_model.schema",
-    "tokens.jwks_url",
-    "tokens.key_file",
-];
 
 impl Arrangement {
     async fn start(folder: &Path, servers: &Servers) -> Result<Self> {
@@ -59,19 +45,14 @@ impl Arrangement {
         }
         let mut front = Node::new("front", "front-1", folder, &[])?;
         front.start().await?;
-        let command = cluster.command.first().context("no command-api")?;
-        let shared = SHARED.iter().filter_map(|name| Some((*name, command.setting(name)?.to_owned())));
-        let own = ("upstream.command_api_url", command.internal_url());
-        let mut orchestrator = Node::new("orchestrator", "orchestrator-1", folder, &shared.chain([own]).collect::<Vec<_>>())?;
-        orchestrator.start().await?;
-        let gateway = Gateway::start(&folder.join("gateway"), services(&cluster, &front, &orchestrator)).await?;
-        Ok(Self { cluster, front, orchestrator, gateway })
+        let gateway = Gateway::start(&folder.join("gateway"), services(&cluster, &front)).await?;
+        Ok(Self { cluster, front, gateway })
     }
 
     /// Every process of the program, with its role.
     fn nodes(&self) -> Vec<(&'static str, &Node)> {
-        let Cluster { auth, command, projectors, query, .. } = &self.cluster;
-        let mut nodes = vec![("auth-api", auth), ("front", &self.front), ("orchestrator", &self.orchestrator)];
+        let Cluster { auth, orchestrator, command, projectors, query, .. } = &self.cluster;
+        let mut nodes = vec![("auth-api", auth), ("front", &self.front), ("orchestrator", orchestrator)];
         for (role, pair) in [("command-api", command), ("projectors", projectors), ("query-api", query)] {
             nodes.extend(pair.iter().map(|node| (role, node)));
         }
@@ -79,13 +60,13 @@ impl Arrangement {
     }
 }
 
-fn services(cluster: &Cluster, front: &Node, orchestrator: &Node) -> Files {
+fn services(cluster: &Cluster, front: &Node) -> Files {
     let all = |nodes: &[Node]| nodes.iter().map(Node::public_address).collect();
     Files {
         listen: String::new(),
         command: all(&cluster.command),
         query: all(&cluster.query),
-        orchestrator: vec![orchestrator.public_address()],
+        orchestrator: vec![cluster.orchestrator.public_address()],
         auth: cluster.auth.public_address(),
         front: front.public_address(),
     }
@@ -118,7 +99,7 @@ async fn pages_and_sign_in(system: &Arrangement) -> Result<()> {
     ensure!(page.status == 200 && String::from_utf8_lossy(&page.body).contains("<html"), "{page:?}");
     ensure!(page.header("content-security-policy").is_some(), "what front says of its pages passes: {:?}", page.headers);
     for slash in ["", "/"] {
-        let body = format!("{{\"userId\":\"slash{}\"}}", slash.len());
+        let body = format!("{{\"userId\":\"slash{}\",\"password\":\"{PASSWORD}\"}}", slash.len());
         let request = |path: &str| {
             let target = format!("{path}{slash}");
             RawRequest::new("POST", target).header("content-type", "application/json").body(body.as_bytes()).bytes()
@@ -180,7 +161,7 @@ async fn open_sockets_outlive_a_reload(system: &mut Arrangement) -> Result<()> {
     let room = ann.create_room("private", "before the reload").await?;
     let mut live = Live::open(&ann).await?;
     live.subscribe(&room, None).await?;
-    system.gateway.reload(services(&system.cluster, &system.front, &system.orchestrator)).await?;
+    system.gateway.reload(services(&system.cluster, &system.front)).await?;
     ann.send(&room, "after the reload").await?;
     let heard = live.next_message(&room).await?;
     ensure!(heard.get("text").and_then(Value::as_str) == Some("after the reload"), "{heard}");

@@ -11,8 +11,7 @@ use e2e::person::{Person, key};
 use e2e::process::Node;
 use e2e::system::Addresses;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use infra::clock::SystemClock;
-use infra::tokens::{Grant, Signer};
+use infra::tokens::Grant;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -52,9 +51,9 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Signs its own token, as tools do, with the key that the node made in its data folder.
-    pub fn new(at: &Addresses, node: &Node, data: &Path) -> Result<Self> {
-        let signer = Signer::open(&data.join("signing-key.pem"), "sarangbang", Arc::new(SystemClock))?;
+    /// Signs its own token, with the key that the node made in its data folder.
+    pub async fn new(at: &Addresses, node: &Node, data: &Path) -> Result<Self> {
+        let signer = e2e::keys::signer(data).await?;
         let (user, scope) = (UserId::parse("loader")?, Scope { import: true, ..Scope::default() });
         let token = signer.issue(&Grant { user, scope, session: None, duration: Duration::from_secs(86_400) })?;
         let http = Client::builder().pool_max_idle_per_host(IN_FLIGHT).timeout(Duration::from_secs(60)).build()?;

@@ -73,7 +73,7 @@ async fn what_size_costs() -> Result<()> {
     let system = Embedded { node };
     let at = system.addresses();
     let ann = Person::sign_in(&at, "ann").await?;
-    let loader = Loader::new(&at, &system.node, &stage.folder.join("all"))?;
+    let loader = Loader::new(&at, &system.node, &stage.folder.join("all")).await?;
     let mut scene = Scene { system, at, loader, ann, size };
     scene.memory("just started")?;
 

@@ -8,10 +8,7 @@ use e2e::system::Addresses;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// A name that nobody has had before, since several scenarios share one system.
-fn fresh(name: &str) -> String {
-    format!("{name}-{}", infra::random::uuid_v4().simple())
-}
+use super::fresh;
 
 /// What one writes the other gets live, and the history says the same.
 pub async fn what_is_written_arrives(at: &Addresses) -> Result<()> {

@@ -155,27 +155,25 @@ fn what_does_not_go_together_is_refused_with_the_fix() {
         ),
         (vec![("SARANGBANG_SAGAS__KIND", "postgres")], "sagas.postgres_url: Postgres needs its URL"),
         (vec![("SARANGBANG_SAGAS__POSTGRES_URL", "postgres://h/d")], "sagas.postgres_url: a database is given"),
-        (vec![("SARANGBANG_NODE__PUBLIC_LISTEN", "0.0.0.0:8080")], "node.public_listen: anyone who reaches this address"),
+        (vec![("SARANGBANG_AUTH__KIND", "postgres")], "auth.postgres_url: Postgres needs its URL"),
+        (vec![("SARANGBANG_AUTH__POSTGRES_URL", "postgres://h/d")], "auth.postgres_url: a database is given"),
+        (vec![("SARANGBANG_HTTP__REQUEST_MS_MAX", "2000")], "auth.registration_wait_ms_max: it must be less"),
         (vec![("SARANGBANG_NODE__INTERNAL_LISTEN", "0.0.0.0:8081")], "node.internal_url: other nodes cannot reach"),
         (vec![("SARANGBANG_NODE__INTERNAL_LISTEN", "127.0.0.1:8080")], "node.internal_listen: it must not be"),
     ] {
         let refused = refusal("", &environment, &[]);
         assert!(refused.contains(expected), "{environment:?}: {refused}");
     }
-    let production = [
-        ("SARANGBANG_NODE__PROFILE", "production"),
-        ("SARANGBANG_TOKENS__DEVELOPMENT_SIGN_IN", "true"),
-        ("SARANGBANG_TOKENS__SECURE_COOKIES", "false"),
-    ];
+    let production = [("SARANGBANG_NODE__PROFILE", "production"), ("SARANGBANG_TOKENS__SECURE_COOKIES", "false")];
     let refused = refusal("", &production, &[]);
-    assert!(refused.contains("signing in without a password is refused") && refused.contains("cookies without `Secure`"));
+    assert!(refused.contains("cookies without `Secure`"), "{refused}");
     let (sources, _file) = sources(
-        "[node]\nprofile='production'\npublic_listen='0.0.0.0:80'\n[tokens]\nkey_file='/k'\n[log]\nkind='kafka'\nbrokers='a:1'",
+        "[node]\nprofile='production'\npublic_listen='0.0.0.0:80'\n[auth]\nsealing_key_file='/k'\n[log]\nkind='kafka'\nbrokers='a:1'",
         &[],
         &[],
     );
     let config = load(&sources).unwrap().config;
-    assert!(config.production() && !config.development_sign_in() && config.log.kind == LogKind::Kafka);
+    assert!(config.production() && config.log.kind == LogKind::Kafka);
 }
 
 /// The table and the structs are made by one macro, but the sections are listed by hand.

@@ -8,7 +8,7 @@ use infra::tokens::{AskedOfAuthApi, NoServiceToken, ServiceSecret, ServiceTokens
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{Node, PASSWORD, World, id, options, person, until};
+use crate::world::{Node, PASSWORD, World, id, options, person, until};
 
 const SERVICE: Scope = Scope { import: false, admin: false, service: true };
 

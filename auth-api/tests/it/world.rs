@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_api::identity::keyring::{Keyring, Schedule};
-use auth_api::identity::passwords::Pool;
-use auth_api::identity::{Identity, Options, Ports, http};
+use auth_api::keyring::{Keyring, Schedule};
+use auth_api::passwords::Pool;
+use auth_api::{Identity, Options, Ports, http};
 use axum::Router;
 use domain::{Scope, UserId};
 use infra::clock::{Clock, SystemClock};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::chat::Chat;
+use crate::chat::Chat;
 
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);

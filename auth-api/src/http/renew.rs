@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::cookies;
 use super::login::{SignedIn, answer};
-use crate::identity::address::ClientAddress;
-use crate::identity::refresh::RefreshToken;
-use crate::identity::{Identity, log_line, outcome};
+use crate::address::ClientAddress;
+use crate::refresh::RefreshToken;
+use crate::{Identity, log_line, outcome};
 
 /// The refresh token, for clients that keep it themselves.
 #[derive(Debug, Deserialize, ToSchema)]

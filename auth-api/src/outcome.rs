@@ -7,7 +7,7 @@ use domain::Timestamp;
 use infra::credentials::Fault;
 use infra::http::Problem;
 
-use super::passwords::{self, Weak};
+use crate::passwords::{self, Weak};
 
 /// The database fails.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` takes")]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::cookies;
-use crate::identity::{Identity, log_line, outcome};
+use crate::{Identity, log_line, outcome};
 
 /// Where somebody is signed in.
 #[derive(Debug, Serialize, ToSchema)]

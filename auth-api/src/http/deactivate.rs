@@ -11,9 +11,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{cookies, password};
-use crate::identity::address::ClientAddress;
-use crate::identity::passwords::Password;
-use crate::identity::{Identity, log_line, outcome};
+use crate::address::ClientAddress;
+use crate::passwords::Password;
+use crate::{Identity, log_line, outcome};
 
 /// Somebody leaves.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use auth_api::identity::Options;
+use auth_api::Options;
 use domain::text::UserName;
 use domain::{CommandId, UserId};
 use infra::credentials::AccountState;
@@ -11,7 +11,7 @@ use infra::log::Topic;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{PASSWORD, World, id, options, person, until};
+use crate::world::{PASSWORD, World, id, options, person, until};
 
 const KEY: (&str, &str) = ("idempotency-key", "01890a5d-ac96-774b-bcce-b302099a8057");
 

@@ -9,9 +9,9 @@ use infra::http::{Authenticated, Json, Problem};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::identity::address::ClientAddress;
-use crate::identity::passwords::{Password, Verified};
-use crate::identity::{Identity, log_line, outcome};
+use crate::address::ClientAddress;
+use crate::passwords::{Password, Verified};
+use crate::{Identity, log_line, outcome};
 
 /// A change of password.
 #[derive(Debug, Deserialize, ToSchema)]

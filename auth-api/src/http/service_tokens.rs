@@ -10,8 +10,8 @@ use infra::tokens::{ASKED_TOKEN_DURATION, Grant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::identity::address::ClientAddress;
-use crate::identity::{Identity, log_line, outcome};
+use crate::address::ClientAddress;
+use crate::{Identity, log_line, outcome};
 
 /// Which service asks.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use auth_api::identity::Options;
+use auth_api::Options;
 use domain::CommandId;
 use domain::saga::{Message, SagaId};
 use domain::text::UserName;
@@ -15,7 +15,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::world::{Node, PASSWORD, World, id, options, person, until};
+use crate::world::{Node, PASSWORD, World, id, options, person, until};
 
 /// After which step the process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +91,7 @@ async fn decided(world: &World, name: &str) {
             }
         }
     };
-    tokio::time::timeout(super::world::PATIENCE, decided).await.unwrap();
+    tokio::time::timeout(crate::world::PATIENCE, decided).await.unwrap();
 }
 
 /// The client, which never heard of the crash, sends the same request again.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use auth_api::identity::Options;
-use auth_api::identity::passwords::Pool;
-use infra::credentials::Policy;
+use argon2::password_hash::PasswordHasher as _;
+use auth_api::Options;
+use auth_api::passwords::Pool;
+use infra::clock::{Clock as _, SystemClock};
+use infra::credentials::{AuditEvent, Entry, Policy};
 use serde_json::{Value, json};
 
-use super::world::{Node, PASSWORD, World, id, options};
+use crate::world::{Node, PASSWORD, World, id, options, until};
 
 fn with(name: &str, password: &str) -> Value {
     json!({"userId": name, "password": password})
@@ -79,13 +81,34 @@ async fn guesses_make_wait_by_account_and_by_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_hash_is_renewed_by_the_next_good_sign_in() {
+    let world = World::new().await;
+    let node = world.node(options()).await;
+    node.register("ann").await;
+    // As it was stored when less was thought to be enough.
+    let params = argon2::Params::new(8_192, 1, 1, None).unwrap();
+    let weak = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let weak = weak.hash_password_with_salt(PASSWORD.as_bytes(), b"salt of sixteen.").unwrap().to_string();
+    let entry = Entry::new(AuditEvent::PasswordReset, Some(id("ann")), SystemClock.now());
+    assert!(node.credentials.set_password(&id("ann"), None, &weak, None, &entry).await.unwrap());
+    let stored = async || node.credentials.account(&id("ann")).await.unwrap().unwrap().password.unwrap();
+    assert_eq!(refusal(&node, "ann", "another password altogether").await.0, 401);
+    assert_eq!(stored().await, weak, "a wrong password renews nothing");
+    node.log_in("ann").await;
+    until("the hash is renewed", async || stored().await.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")).await;
+    node.log_in("ann").await;
+    let audit = node.credentials.audit_of(&id("ann"), 10).await.unwrap();
+    assert_eq!(audit.iter().filter(|row| row.event == "password-rehashed").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_registrations_from_one_address_wait() {
     let world = World::new().await;
     let policy = Policy { free: 2, wait_ms_min: 600_000, wait_ms_max: 600_000, forget_after_ms: 3_600_000 };
     let node = world.node(Options { registration_policy: policy, registration_wait_max: Duration::ZERO, ..options() }).await;
     let mut statuses = Vec::new();
     for n in 0..4 {
-        statuses.push(node.post("/user", &super::world::person(&format!("user{n}")), &[]).await.0);
+        statuses.push(node.post("/user", &crate::world::person(&format!("user{n}")), &[]).await.0);
     }
     assert_eq!(statuses, [202, 202, 202, 429]);
 }

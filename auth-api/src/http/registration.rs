@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::identity::{Identity, outcome};
+use crate::{Identity, outcome};
 
 /// How often the database is asked without having been told: another node may have learnt it.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);

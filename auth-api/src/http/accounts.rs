@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::register::{self, Register};
 use super::registration::{RegistrationView, settled};
-use crate::identity::passwords::Password;
-use crate::identity::{Identity, log_line, outcome};
+use crate::passwords::Password;
+use crate::{Identity, log_line, outcome};
 
 /// The most accounts of one page.
 const PAGE_MAX: u32 = 200;

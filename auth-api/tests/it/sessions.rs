@@ -4,7 +4,7 @@ use infra::tokens::VerifyError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{Node, PASSWORD, World, id, options, until};
+use crate::world::{Node, PASSWORD, World, id, options, until};
 
 fn text<'a>(body: &'a Value, name: &str) -> &'a str {
     body[name].as_str().unwrap()

@@ -8,8 +8,8 @@ use axum::response::Response;
 use infra::http::Problem;
 use infra::http::auth::{CSRF_HEADER, TOKEN_COOKIE, check_same_origin};
 
-use crate::identity::Options;
-use crate::identity::refresh::RefreshToken;
+use crate::Options;
+use crate::refresh::RefreshToken;
 
 /// The cookie that holds the refresh token.
 pub const REFRESH_COOKIE: &str = "sarangbang_refresh";
