@@ -1,7 +1,6 @@
 //! The real program in a process of its own, and people who watch one of its rooms over real sockets.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,7 +10,6 @@ use e2e::process::Node;
 use e2e::system::Addresses;
 use futures_util::SinkExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use infra::clock::SystemClock;
 use infra::random;
 use infra::tokens::{Grant, Signer};
 use reqwest::Method;
@@ -77,7 +75,7 @@ impl Feed {
         let at = Addresses { command: url.clone(), query: url.clone(), auth: url };
         let author = Person::sign_in(&at, "author").await?;
         let room = author.create_room("public", "bench").await?;
-        let signer = Signer::open(&folder.path().join("all/signing-key.pem"), "sarangbang", Arc::new(SystemClock))?;
+        let signer = e2e::keys::signer(&folder.path().join("all")).await?;
         Ok(Self { node, address, author, room, signer, _folder: folder })
     }
 

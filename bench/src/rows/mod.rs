@@ -4,6 +4,7 @@ mod embedded;
 mod fan_out;
 mod history;
 pub mod http;
+mod login;
 mod message_cost;
 mod projection;
 mod replay;
@@ -16,6 +17,7 @@ use crate::row::Row;
 pub const ALL: &[&dyn Row] = &[
     &send_message::SendMessage,
     &http::Http,
+    &login::Login,
     &embedded::Embedded,
     &replay::Replay,
     &message_cost::MessageCost,
