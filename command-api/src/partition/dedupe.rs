@@ -1,9 +1,10 @@
 //! Which commands were executed, and with what outcome: rebuilt from the log, kept for a window (rule 7).
 //!
 //! Within the window a repeat gets the original outcome. A UUIDv7 older than the window is refused unexecuted; of other ids
-//! nothing older is known.
+//! nothing older is known. The age of a UUIDv7 is its client's word and the age of an outcome the owner's, and no two clocks agree:
+//! so an outcome is remembered until both are older than the window, and there is no moment between "repeated" and "too old".
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use domain::envelope::{Metadata, Version};
@@ -15,6 +16,9 @@ use infra::state_store::{Fault, PartitionStore, Row};
 const FORGET_COMMITS_MAX: usize = 16;
 /// About so many outcomes are forgotten at a time, so that no commit becomes long.
 const FORGET_OUTCOMES_MAX: usize = 16_384;
+/// Outcomes of one commit whose windows end within so long are forgotten together. One client whose clock is years ahead must not
+/// keep everybody else's.
+const FORGET_TOGETHER_MS: i64 = 60_000;
 
 /// A command as its actor names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,6 +96,13 @@ impl CommandKey {
         [b"c", self.actor.as_str().as_bytes(), &[0], self.id.as_uuid().as_bytes()].concat()
     }
 
+    /// From when on the window runs within which an outcome decided at `time` is remembered: the later one of that and of when the id
+    /// says it was made, by which [`Self::older_than`] will judge it.
+    pub fn remembered_from(&self, time: Timestamp) -> Timestamp {
+        let made = self.id.made_at_ms().map(|made| i64::try_from(made).unwrap_or(i64::MAX));
+        made.map_or(time, |made| time.max(Timestamp::default().saturating_add_millis(made)))
+    }
+
     /// Whether the id itself says that it was made before the window: then nothing is known of it, and it must not be executed.
     pub fn older_than(&self, window: Duration, now: Timestamp) -> bool {
         self.id.made_at_ms().is_some_and(|made| i64::try_from(made).unwrap_or(i64::MAX) < begin(window, now).as_millis())
@@ -104,7 +115,7 @@ fn begin(window: Duration, now: Timestamp) -> Timestamp {
     now.saturating_add_millis(window_ms.saturating_neg())
 }
 
-/// Whether something decided at `time` is still remembered at `now`.
+/// Whether something whose window runs from `time` on ([`CommandKey::remembered_from`]) is still remembered at `now`.
 pub fn within(time: Timestamp, window: Duration, now: Timestamp) -> bool {
     time >= begin(window, now)
 }
@@ -142,20 +153,24 @@ impl Table {
         self.recent.len()
     }
 
-    /// The rows that the store does not have yet: one for each command, and one that says when all of these may be forgotten.
+    /// The rows that the store does not have yet: one for each command, and those that say when which of these may be forgotten.
     pub fn take_rows(&mut self, sequence: u64) -> Vec<Row> {
-        let Some(latest) = self.recent.values().map(|executed| executed.time).max() else { return Vec::new() };
         let mut rows = Vec::with_capacity(self.recent.len() + 1);
-        let mut keys = Vec::with_capacity(self.recent.len() * 40);
+        let mut expiries: BTreeMap<i64, (Timestamp, Vec<u8>)> = BTreeMap::new();
         for (key, executed) in self.recent.drain() {
             let row_key = key.row_key();
+            let from = key.remembered_from(executed.time);
+            let (latest, keys) = expiries.entry(from.as_millis() / FORGET_TOGETHER_MS).or_default();
+            *latest = from.max(*latest);
             // The longest key has far fewer bytes than two can count: a user id has 64 characters at most.
             keys.extend(u16::try_from(row_key.len()).unwrap_or_default().to_be_bytes());
             keys.extend(&row_key);
             rows.push((row_key, Some(executed.encode())));
         }
-        let expiry = [b"e".as_slice(), &latest.as_millis().to_be_bytes(), &sequence.to_be_bytes()].concat();
-        rows.push((expiry, Some(keys)));
+        rows.extend(expiries.into_values().map(|(latest, keys)| {
+            let expiry = [b"e".as_slice(), &latest.as_millis().to_be_bytes(), &sequence.to_be_bytes()].concat();
+            (expiry, Some(keys))
+        }));
         rows
     }
 
@@ -191,6 +206,38 @@ mod tests {
     fn at(ms: i64) -> Executed {
         let time = Timestamp::from_millis(ms).unwrap();
         Executed { hash: 7, sequence: 9, version: 3, number: (ms > 1_500).then_some(2), time }
+    }
+
+    #[test]
+    fn an_outcome_is_remembered_until_its_id_is_too_old_however_far_ahead_the_clients_clock_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let partition = PartitionId { topic: EventTopic::Rooms, number: 0 };
+        let store = StateStore::open(folder.path(), "log", 1 << 20).unwrap().partition(partition).unwrap();
+        let (minute, window) = (60_000, Duration::from_mins(60));
+        let made_at = |ms: u64| {
+            let id = uuid::Builder::from_unix_timestamp_millis(ms, &[7; 10]).into_uuid();
+            CommandKey::new(&UserId::parse("ann").unwrap(), CommandId::from_uuid(id))
+        };
+        // All are executed in the tenth minute; the second one's client is half an hour ahead, the third one's in the year 10889.
+        let keys = [9 * minute, 40 * minute, (1 << 48) - 1].map(made_at);
+        let executed = at(10 * 60_000);
+        let mut table = Table::new(store.clone());
+        keys.iter().for_each(|key| table.remember(key.clone(), executed));
+        store.commit(table.take_rows(3), Position::default()).unwrap();
+        let mut known = [true; 3];
+        for now in (10..=200).map(|minutes| Timestamp::from_millis(minutes * 60_000).unwrap()) {
+            store.commit(table.forgotten(window, now).unwrap(), Position::default()).unwrap();
+            known = keys.each_ref().map(|key| table.find(key).unwrap().is_some());
+            for (key, known) in keys.iter().zip(known) {
+                assert!(known || key.older_than(window, now), "at {now} {key:?} is forgotten and would be executed again");
+                assert_eq!(
+                    within(key.remembered_from(executed.time), window, now),
+                    known,
+                    "a replay knows the same as the store"
+                );
+            }
+        }
+        assert_eq!(known, [false, false, true], "and nobody keeps the others' outcomes");
     }
 
     #[test]

@@ -105,9 +105,10 @@ impl PartitionOwner {
         let changed = self.streams.apply(envelope, body)?;
         self.changed.extend(changed);
         // A replay of old history need not remember what no repeat can ask for any more.
-        if dedupe::within(metadata.time, self.environment.limits.idempotency_window, self.environment.clock.now()) {
-            let executed = Executed::of(metadata, message_number(event));
-            self.table.remember(CommandKey::new(&metadata.actor, metadata.command_id), executed);
+        let key = CommandKey::new(&metadata.actor, metadata.command_id);
+        let (window, now) = (self.environment.limits.idempotency_window, self.environment.clock.now());
+        if dedupe::within(key.remembered_from(metadata.time), window, now) {
+            self.table.remember(key, Executed::of(metadata, message_number(event)));
         }
         Ok(())
     }
