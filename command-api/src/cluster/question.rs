@@ -101,7 +101,10 @@ pub enum Denial {
     /// See [`Fault::OutcomeUnknown`].
     OutcomeUnknown,
     /// See [`Fault::StreamUnreadable`].
-    StreamUnreadable,
+    StreamUnreadable {
+        /// The stream: a question may be about several.
+        stream: StreamId,
+    },
 }
 
 impl Denial {
@@ -115,12 +118,12 @@ impl Denial {
             Fault::TooLarge { bytes, bytes_max } => Self::TooLarge { bytes, bytes_max },
             Fault::Busy => Self::Busy,
             Fault::OutcomeUnknown => Self::OutcomeUnknown,
-            Fault::StreamUnreadable(_) => Self::StreamUnreadable,
+            Fault::StreamUnreadable(stream) => Self::StreamUnreadable { stream },
             Fault::NoOwner(_) => return None,
         })
     }
 
-    fn into_fault(self, question: &Question) -> Fault {
+    fn into_fault(self) -> Fault {
         match self {
             Self::Refused(refusal) => Fault::Refused(refusal),
             Self::NotAllowed => Fault::NotAllowed,
@@ -129,11 +132,7 @@ impl Denial {
             Self::TooLarge { bytes, bytes_max } => Fault::TooLarge { bytes, bytes_max },
             Self::Busy => Fault::Busy,
             Self::OutcomeUnknown => Fault::OutcomeUnknown,
-            Self::StreamUnreadable => match question {
-                Question::Execute(command) => Fault::StreamUnreadable(command.stream.clone()),
-                Question::Standing { room, .. } => Fault::StreamUnreadable(StreamId::Room(*room)),
-                Question::ActiveUsers(_) | Question::Blocked(_) => Fault::OutcomeUnknown,
-            },
+            Self::StreamUnreadable { stream } => Fault::StreamUnreadable(stream),
         }
     }
 }
@@ -202,7 +201,7 @@ impl Question {
             StatusCode::OK => response.json().await.map_err(|_| Fault::OutcomeUnknown),
             StatusCode::MISDIRECTED_REQUEST => Err(Fault::NoOwner(partition)),
             StatusCode::CONFLICT => match response.json::<Denial>().await {
-                Ok(denial) => Err(denial.into_fault(self)),
+                Ok(denial) => Err(denial.into_fault()),
                 Err(_) => Err(Fault::OutcomeUnknown),
             },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Fault::NotAllowed),

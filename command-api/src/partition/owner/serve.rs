@@ -1,8 +1,9 @@
 //! Serving requests: deciding, appending, and what an answer waits for (rules 3, 7 and 8).
 
-use domain::StreamId;
+use domain::acceptance::Sequence;
 use domain::envelope::Envelope;
 use domain::wire::Record;
+use domain::{StreamId, UserId};
 use infra::log::{Fault as LogFault, TopicPartition};
 use tokio::sync::{mpsc, oneshot};
 
@@ -65,17 +66,8 @@ impl PartitionOwner {
                 }
             }
             Request::ActiveUsers { users, reply } => {
-                let mut active = Vec::new();
-                for user in users {
-                    if self.streams.is_unreadable(&StreamId::User(user.clone())) {
-                        continue;
-                    }
-                    let state = self.streams.state(&StreamId::User(user.clone()), next.saturating_sub(1))?;
-                    if state.is_active_user() {
-                        active.push(user);
-                    }
-                }
-                self.pending.witness(Answer::new(reply, Ok(active)));
+                let active = self.active_users(users, next.saturating_sub(1))?;
+                self.pending.witness(Answer::new(reply, active));
             }
             Request::Blocked { pairs, reply } => {
                 let mut blocked = Vec::new();
@@ -89,11 +81,31 @@ impl PartitionOwner {
                 self.pending.witness(Answer::new(reply, Ok(blocked)));
             }
             Request::Standing { room, user, reply } => {
-                let standing = self.streams.state(&StreamId::Room(room), next.saturating_sub(1))?.standing(&user);
-                self.pending.witness(Answer::new(reply, Ok(standing)));
+                let stream = StreamId::Room(room);
+                let standing = if self.streams.is_unreadable(&stream) {
+                    Err(Fault::StreamUnreadable(stream))
+                } else {
+                    Ok(self.streams.state(&stream, next.saturating_sub(1))?.standing(&user))
+                };
+                self.pending.witness(Answer::new(reply, standing));
             }
         }
         Ok(())
+    }
+
+    /// Those of `users` who are active. Of a stream that cannot be read nothing is known, "no such person" neither (rule 15).
+    fn active_users(&mut self, users: Vec<UserId>, sequence: Sequence) -> Result<Result<Vec<UserId>, Fault>, Broken> {
+        let mut active = Vec::new();
+        for user in users {
+            let stream = StreamId::User(user.clone());
+            if self.streams.is_unreadable(&stream) {
+                return Ok(Err(Fault::StreamUnreadable(stream)));
+            }
+            if self.streams.state(&stream, sequence)?.is_active_user() {
+                active.push(user);
+            }
+        }
+        Ok(Ok(active))
     }
 
     pub(super) fn append_event(
