@@ -5,7 +5,8 @@
 //! effective history, whatever stale writers added.
 //!
 //! Invariants:
-//! * the epoch never falls, and rises only by a claim;
+//! * the epoch never falls, and rises only by a claim, by exactly one: so no record, whoever wrote it, uses up the epochs that
+//!   are still to come (an honest claim is never farther ahead, for its claimant has folded a beginning of the same log);
 //! * the sequence rises by exactly one with each effective event or barrier, and continues across epochs;
 //! * so `(epoch, sequence)` names one effective record for ever.
 
@@ -48,7 +49,7 @@ pub struct Cursor {
 /// What the rule says of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The claim is effective: its epoch begins.
+    /// The claim, of the next epoch, is effective: that epoch begins.
     Claimed,
     /// The event or barrier is effective.
     Effective,
@@ -61,6 +62,8 @@ pub enum Verdict {
 pub enum Ignored {
     /// A claim that is not above the current epoch: somebody else was first.
     LateClaim,
+    /// A claim beyond the next epoch: nobody who has folded this log writes one.
+    EarlyClaim,
     /// Written under an epoch that is over, or that was never claimed.
     WrongEpoch,
     /// Of the current epoch, but not the next in line: an earlier one was lost, or this one was already counted.
@@ -75,6 +78,7 @@ impl Ignored {
     pub const fn label(self) -> &'static str {
         match self {
             Self::LateClaim => "late-claim",
+            Self::EarlyClaim => "early-claim",
             Self::WrongEpoch => "wrong-epoch",
             Self::OutOfSequence => "out-of-sequence",
             Self::Foreign => "foreign",
@@ -86,11 +90,12 @@ impl Cursor {
     /// Judges the next record of the partition and moves on if it counts.
     pub const fn accept(&mut self, mark: Mark) -> Verdict {
         match mark {
-            Mark::Claim { epoch } if epoch > self.epoch => {
+            Mark::Claim { epoch } if epoch <= self.epoch => Verdict::Ignored(Ignored::LateClaim),
+            Mark::Claim { epoch } if epoch - self.epoch > 1 => Verdict::Ignored(Ignored::EarlyClaim),
+            Mark::Claim { epoch } => {
                 self.epoch = epoch;
                 Verdict::Claimed
             }
-            Mark::Claim { .. } => Verdict::Ignored(Ignored::LateClaim),
             // Epoch 0 is nobody's: without this, a record of "epoch 0, sequence 1" would count before any claim.
             Mark::Numbered { epoch, .. } if epoch != self.epoch || epoch == 0 => Verdict::Ignored(Ignored::WrongEpoch),
             Mark::Numbered { sequence, .. } if sequence != self.sequence.saturating_add(1) => {
@@ -139,6 +144,19 @@ mod tests {
     fn of_two_claims_for_one_epoch_the_first_wins() {
         let (_, verdicts) = fold(&[Mark::Claim { epoch: 1 }, Mark::Claim { epoch: 1 }]);
         assert_eq!(verdicts, [Verdict::Claimed, Verdict::Ignored(Ignored::LateClaim)]);
+    }
+
+    #[test]
+    fn a_claim_beyond_the_next_epoch_takes_nothing_away() {
+        let (cursor, verdicts) = fold(&[
+            Mark::Claim { epoch: 1 },
+            Mark::Claim { epoch: u64::MAX },
+            Mark::Claim { epoch: 3 },
+            Mark::Claim { epoch: 2 },
+        ]);
+        let early = Verdict::Ignored(Ignored::EarlyClaim);
+        assert_eq!(verdicts, [Verdict::Claimed, early, early, Verdict::Claimed], "the partition can still be claimed");
+        assert_eq!(cursor.epoch, 2);
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Mutant {
         match self.name {
             "checkpoint-is-an-offset" => Broken::FoldsDiffer,
             "earlier-witness" | "refuse-when-idle" => Broken::RefusedUntruly,
-            "epoch-kept" | "step-down-for-good" => Broken::NobodyServes,
+            "epoch-kept" | "epoch-passed-over" | "step-down-for-good" => Broken::NobodyServes,
             "gap-accepted" | "sequence-used-again" => Broken::DecidedOnWrongState,
             "repeats-in-flight-overlooked" => Broken::EffectiveTwice,
             ONE_IN_SYNC => Broken::AcknowledgedVanished,
@@ -76,7 +76,7 @@ impl Mutant {
             "refuse-when-idle" | "earlier-witness" => {
                 Scenario { nodes: 2, asks: COME_AND_GO, budget: Budget { claims: 2, ..CALM }, ..ALONE }
             }
-            "step-down-for-good" => Scenario { liveness: true, ..USUAL },
+            "epoch-passed-over" | "step-down-for-good" => Scenario { liveness: true, ..USUAL },
             ONE_IN_SYNC => Scenario { replicas: Replicas::OneInSync, budget: Budget { elections: 1, ..CALM }, ..ALONE },
             PAST_HIGH_WATERMARK => {
                 Scenario { replicas: Replicas::ReadPastHighWatermark, budget: Budget { elections: 1, ..CALM }, ..ALONE }

@@ -150,7 +150,7 @@ impl Ownership {
                 }
                 Observation::Effective(self.cursor.sequence)
             }
-            Verdict::Ignored(Ignored::LateClaim) if own_claim => {
+            Verdict::Ignored(_) if own_claim => {
                 self.phase = Phase::Following;
                 Observation::ClaimLost
             }

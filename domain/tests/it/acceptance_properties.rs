@@ -32,6 +32,7 @@ fn rightful(terms: &[usize]) -> Vec<Mark> {
 enum Stray {
     Former { terms_ago: u64, sequence: u64 },
     LateClaim { terms_ago: u64 },
+    EarlyClaim { terms_ahead: u64 },
     Repeated { back: u64 },
     Foreign,
 }
@@ -40,6 +41,7 @@ fn any_stray() -> impl Strategy<Value = Stray> {
     prop_oneof![
         (1_u64..4, 0_u64..30).prop_map(|(terms_ago, sequence)| Stray::Former { terms_ago, sequence }),
         (0_u64..4).prop_map(|terms_ago| Stray::LateClaim { terms_ago }),
+        prop_oneof![2_u64..9, Just(u64::MAX)].prop_map(|terms_ahead| Stray::EarlyClaim { terms_ahead }),
         (0_u64..5).prop_map(|back| Stray::Repeated { back }),
         Just(Stray::Foreign),
     ]
@@ -51,6 +53,7 @@ impl Stray {
         match self {
             Self::Former { terms_ago, sequence } => Mark::Numbered { epoch: cursor.epoch.saturating_sub(terms_ago), sequence },
             Self::LateClaim { terms_ago } => Mark::Claim { epoch: cursor.epoch.saturating_sub(terms_ago) },
+            Self::EarlyClaim { terms_ahead } => Mark::Claim { epoch: cursor.epoch.saturating_add(terms_ahead) },
             Self::Repeated { back } => Mark::Numbered { epoch: cursor.epoch, sequence: cursor.sequence.saturating_sub(back) },
             Self::Foreign => Mark::Foreign,
         }
@@ -72,7 +75,7 @@ proptest! {
         for mark in marks {
             let before = cursor;
             match cursor.accept(mark) {
-                Verdict::Claimed => prop_assert!(cursor.epoch > before.epoch && cursor.sequence == before.sequence),
+                Verdict::Claimed => prop_assert!(cursor.epoch == before.epoch + 1 && cursor.sequence == before.sequence),
                 Verdict::Effective => {
                     prop_assert!(cursor.epoch == before.epoch && cursor.epoch > 0);
                     prop_assert_eq!(cursor.sequence, before.sequence + 1);

@@ -203,14 +203,14 @@ pub(super) fn effective(records: &[LogRecord]) -> impl Iterator<Item = &LogRecor
     })
 }
 
-/// The acceptance rule as published: a claim with a higher epoch, or exactly the current epoch and the next sequence.
+/// The acceptance rule as published: a claim of the next epoch, or exactly the current epoch and the next sequence.
 fn counts(record: &LogRecord, epoch: &mut u64, last: &mut u64) -> bool {
     let number = |name: &str| record.headers.get(name).and_then(|text| text.parse::<u64>().ok());
     let (Some(event), Some(claimed)) = (record.headers.get("ce_type"), number("ce_epoch")) else { return false };
     if event == "sarangbang.partition.claimed.v1" {
-        let higher = claimed > *epoch;
-        *epoch = claimed.max(*epoch);
-        return higher;
+        let begins = Some(claimed) == epoch.checked_add(1);
+        *epoch += u64::from(begins);
+        return begins;
     }
     let next = claimed == *epoch && claimed > 0 && number("ce_partitionseq") == Some(*last + 1);
     *last += u64::from(next);

@@ -184,6 +184,8 @@ async fn forge(stranger: &Stranger, topic: EventTopic, partition: i32, round: us
     }
     let claim = Claim { claim_id: infra::random::uuid_v4(), node: MARKER.to_owned(), url: "http://127.0.0.1:1".to_owned() };
     let claim = Foreign::of(Record::of_claim(partition_id, cursor.epoch + 1, &claim, Timestamp::default()));
+    // And first one that would leave no epoch to claim.
+    stranger.write(name(topic), partition, &claim.clone().with("ce_epoch", i64::MAX.to_string())).await?;
     stranger.write(name(topic), partition, &Foreign { value: Some(b"{".to_vec()), ..claim.clone() }).await?;
     stranger.write(name(topic), partition, &claim.with("ce_epoch", (cursor.epoch + 2).to_string())).await?;
     let effective = stranger.effective(topic, partition).await?;
@@ -254,7 +256,7 @@ async fn watch(ann: &Person, room: &str, stopped: &AtomicBool) -> Result<()> {
 
 /// A node counts what it ignores, by reason.
 async fn counted(node: &Node, reader: &str) -> Result<()> {
-    for reason in ["foreign", "wrong-epoch", "out-of-sequence", "late-claim"] {
+    for reason in ["foreign", "wrong-epoch", "out-of-sequence", "late-claim", "early-claim"] {
         let label = format!(r#"reason="{reason}""#);
         let many =
             |line: &&str| line.starts_with("sarangbang_records_ignored_total") && line.contains(reader) && line.contains(&label);
