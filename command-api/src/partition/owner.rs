@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::envelope::Envelope;
 use domain::ids::PartitionId;
+use domain::wire::{Entry, Record};
 use infra::clock::Clock;
 use infra::log::{Fault as LogFault, Log, Reports, StoredRecord, Tail, TopicPartition};
 use infra::random;
@@ -82,6 +84,18 @@ pub(super) struct Changes {
     rows: Vec<Row>,
     /// The command that was executed.
     executed: Option<(CommandKey, Executed)>,
+    /// The event that was handed to the log; none for a barrier.
+    event: Option<Box<Envelope>>,
+}
+
+impl Changes {
+    /// Whether `record`, which stands where this was to stand, is what was written: by its number alone it could be anybody's.
+    fn wrote(&self, record: &Record, partition: PartitionId) -> bool {
+        match &self.event {
+            Some(envelope) => *record == Record::of_event(envelope),
+            None => matches!(record.decode(partition.topic), Ok(Entry::Barrier)),
+        }
+    }
 }
 
 /// How the node stands to the partition, for routing and readiness.

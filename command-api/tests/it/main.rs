@@ -8,4 +8,5 @@ mod http;
 mod pipeline;
 mod reports;
 mod two_nodes;
+mod usurper;
 mod world;

@@ -1,6 +1,6 @@
 //! Reading: the fold of the partition, from which every answer comes (rules 4, 5 and 15).
 
-use domain::acceptance::Mark;
+use domain::acceptance::{Cursor, Mark};
 use domain::envelope::Envelope;
 use domain::wire::{Entry, Record};
 use infra::log::{Fault as LogFault, StoredRecord};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::decision::message_number;
 use super::super::dedupe::{self, CommandKey, Executed};
-use super::super::ownership::Observation;
+use super::super::ownership::{Observation, Phase};
 use super::{Broken, PartitionOwner, Role};
 use crate::bus::Fault;
 
@@ -40,6 +40,14 @@ impl PartitionOwner {
             Mark::Claim { .. } => record.claim().map(|claim| claim.claim_id),
             _ => None,
         };
+        if self.is_usurped(mark, record) {
+            tracing::error!(partition = %self.partition, "what stands under a sequence of this node's is not what it wrote; claiming again");
+            // What was decided since rests on something that did not happen. The store stays before this record until it is folded.
+            self.settle(&Fault::OutcomeUnknown)?;
+            if matches!(self.ownership.phase(), Phase::Owning { .. }) {
+                self.epoch_ended();
+            }
+        }
         let observation = self.ownership.observe(mark, claim_id);
         self.next_offset = stored.offset + 1;
         match observation {
@@ -53,7 +61,7 @@ impl PartitionOwner {
                 self.epoch_ended();
             }
             Observation::ClaimWon => {
-                self.settle()?;
+                self.settle(&Fault::NoOwner(self.partition))?;
                 self.owning_since = Some(Instant::now());
                 self.claim_at = None;
                 if let Some((epoch, sequence)) = self.ownership.next() {
@@ -63,7 +71,7 @@ impl PartitionOwner {
             }
             Observation::ClaimLost => self.claim_later(),
             Observation::Superseded { claim_again } => {
-                self.settle()?;
+                self.settle(&Fault::NoOwner(self.partition))?;
                 if claim_again {
                     self.claim_later();
                 }
@@ -76,6 +84,15 @@ impl PartitionOwner {
             }
         }
         Ok(())
+    }
+
+    /// Whether `record` takes the sequence of what this node has in flight first, and is something else.
+    fn is_usurped(&self, mark: Mark, record: &Record) -> bool {
+        let Cursor { epoch, sequence } = self.ownership.cursor();
+        let Some(own) = self.pending.in_flight().next() else { return false };
+        mark == (Mark::Numbered { epoch, sequence: own.sequence })
+            && own.sequence == sequence + 1
+            && !own.rows.wrote(record, self.partition)
     }
 
     /// An effective record that this run did not write: history, or another owner's.
@@ -121,12 +138,13 @@ impl PartitionOwner {
         self.changed.extend([row]);
     }
 
-    /// A claim was folded: what was in flight is effective by now, or never will be.
-    pub(super) fn settle(&mut self) -> Result<(), Broken> {
+    /// Nothing in flight will be confirmed any more; its answers are `fault`. After a claim was folded, what is not effective by now
+    /// never will be.
+    fn settle(&mut self, fault: &Fault) -> Result<(), Broken> {
         self.folded()?;
         self.commit()?;
         self.streams.forget_decided();
-        self.pending.settle().into_iter().for_each(|answer| answer.fail(Fault::NoOwner(self.partition)));
+        self.pending.settle().into_iter().for_each(|answer| answer.fail(fault.clone()));
         self.role.send_replace(Role::Following);
         Ok(())
     }

@@ -52,7 +52,7 @@ impl PartitionOwner {
                 let moment = Moment { partition: self.partition, epoch, next, now: self.time, window };
                 let verdict = decision::decide(&command, &moment, &mut self.streams, &self.pending, &self.table)?;
                 match verdict {
-                    Verdict::Append(envelope) => self.append_event(&envelope, reply)?,
+                    Verdict::Append(envelope) => self.append_event(envelope, reply)?,
                     Verdict::Repeat(executed) => {
                         let outcome = self.outcome(executed, true);
                         self.pending.witness(Answer::new(reply, Ok(outcome)));
@@ -110,20 +110,20 @@ impl PartitionOwner {
 
     pub(super) fn append_event(
         &mut self,
-        envelope: &Envelope,
+        envelope: Box<Envelope>,
         reply: oneshot::Sender<Result<Outcome, Fault>>,
     ) -> Result<(), Broken> {
-        let record = Record::of_event(envelope);
+        let record = Record::of_event(&envelope);
         let (bytes, bytes_max) = (record.size_bytes(), self.environment.log.record_bytes_max());
         if bytes > bytes_max {
             // Refused before a sequence is drawn. It rests on the command alone, so it needs no witness.
             drop(reply.send(Err(Fault::TooLarge { bytes, bytes_max })));
             return Ok(());
         }
-        let Envelope { metadata, event, .. } = envelope;
+        let Envelope { metadata, event, .. } = &*envelope;
         let body = record.value.clone();
         let report = self.reports.report(metadata.sequence);
-        match self.session.producer().send(self.to(), record, report) {
+        match self.session.send(self.to(), record, report) {
             Ok(()) => self.appended(metadata.sequence),
             // Nothing was sent: the sequence is still to be drawn.
             Err(LogFault::QueueFull) => {
@@ -142,11 +142,12 @@ impl PartitionOwner {
             }
         }
         self.ownership.drawn();
-        let rows = self.streams.apply(envelope, &body)?;
+        let rows = self.streams.apply(&envelope, &body)?;
         let command = (CommandKey::new(&metadata.actor, metadata.command_id), Executed::of(metadata, message_number(event)));
         let answers = vec![Answer::new(reply, Ok(self.outcome(command.1, true)))];
-        let rows = Changes { rows, executed: Some(command.clone()) };
-        self.pending.push(InFlight { sequence: metadata.sequence, rows, command: Some(command), answers });
+        let sequence = metadata.sequence;
+        let rows = Changes { rows, executed: Some(command.clone()), event: Some(envelope) };
+        self.pending.push(InFlight { sequence, rows, command: Some(command), answers });
         Ok(())
     }
 

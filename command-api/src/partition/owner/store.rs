@@ -19,7 +19,7 @@ impl PartitionOwner {
     }
 
     /// What an effective record of our own changes.
-    pub(super) fn changes(&mut self, Changes { rows, executed }: Changes) {
+    pub(super) fn changes(&mut self, Changes { rows, executed, .. }: Changes) {
         self.changed.extend(rows);
         if let Some((key, executed)) = executed {
             self.table.remember(key, executed);
