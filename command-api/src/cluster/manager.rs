@@ -10,7 +10,7 @@ use domain::ids::PartitionId;
 use domain::wire::Record;
 use futures_util::future::join_all;
 use infra::log::{Assignment, Tail, Topic, TopicPartition, partition_for};
-use infra::state_store::StateStore;
+use infra::state_store::{self, StateStore};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -50,6 +50,8 @@ struct Shared {
     routing: Arc<Routing>,
     assignment: Box<dyn Assignment>,
     runs: AtomicU64,
+    /// Why the local store takes nothing more: nothing can be owned here until the process starts anew.
+    failed: watch::Sender<Option<Arc<state_store::Fault>>>,
 }
 
 /// What changes the partitions of a node, besides the assignment.
@@ -79,7 +81,8 @@ impl Manager {
         group: &str,
     ) -> Result<Self, StartFault> {
         let assignment = environment.log.assignment(group).await?;
-        let shared = Arc::new(Shared { environment, store, routing, assignment, runs: AtomicU64::new(0) });
+        let (runs, failed) = (AtomicU64::new(0), watch::Sender::new(None));
+        let shared = Arc::new(Shared { environment, store, routing, assignment, runs, failed });
         let stop = CancellationToken::new();
         let (news, newspaper) = mpsc::channel(NEWS_MAX);
         for partition in 0..shared.environment.log.partitions(Topic::Owners).get() {
@@ -88,6 +91,16 @@ impl Manager {
         }
         let task = tokio::spawn(Arc::clone(&shared).manage(news, newspaper, stop.clone()));
         Ok(Self { shared, stop, task: Mutex::new(Some(task)) })
+    }
+
+    /// Resolves when the local store has failed, to why; never where it does not.
+    pub async fn failed(&self) -> Arc<state_store::Fault> {
+        let mut failed = self.shared.failed.subscribe();
+        let why = failed.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        match why {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
     }
 
     /// Drains every partition, names successors, leaves the group.
@@ -147,9 +160,13 @@ impl Shared {
             .and_then(|store| PartitionOwner::new(partition, store, run, self.environment.clone()));
         let (owner, role) = match started {
             Ok(started) => started,
-            Err(error) => {
-                tracing::error!(%partition, %error, "the local state of a partition cannot be opened; trying again");
+            Err(error @ state_store::Fault::Damaged { .. }) => {
+                tracing::error!(%partition, %error, "the local state of a partition cannot be read; trying again");
                 tokio::spawn(tell_ended(partition, news.clone()));
+                return None;
+            }
+            Err(error) => {
+                self.store_failed(partition, error);
                 return None;
             }
         };
@@ -157,16 +174,29 @@ impl Shared {
         let stop = CancellationToken::new();
         self.routing.set_here(partition, handle.clone(), Role::Following);
         let publisher = tokio::spawn(Arc::clone(self).follow_role(partition, handle, role.clone()));
-        let (stopped, news) = (stop.clone(), news.clone());
+        let (stopped, news, shared) = (stop.clone(), news.clone(), Arc::clone(self));
         let task = tokio::spawn(async move {
-            if let Err(error) = tokio::spawn(owner.run(requests, stopped.clone())).await {
-                tracing::error!(%partition, %error, "a partition owner ended abnormally");
+            match tokio::spawn(owner.run(requests, stopped.clone())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return shared.store_failed(partition, error),
+                Err(error) => tracing::error!(%partition, %error, "a partition owner ended abnormally"),
             }
             if !stopped.is_cancelled() {
                 tell_ended(partition, news).await;
             }
         });
         Some(Running { stop, role, task, publisher })
+    }
+
+    /// A store that failed once, as on a full disk, takes no write any more, and an owner that served on without it would hold
+    /// everything in memory.
+    fn store_failed(&self, partition: PartitionId, error: state_store::Fault) {
+        tracing::error!(%partition, %error, "the local state store failed; this node can own nothing until it starts anew");
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            failed.get_or_insert_with(|| Arc::new(error));
+            first
+        });
     }
 
     /// Keeps the routing true to the owner's role at once, and tells the other nodes until they know.

@@ -139,6 +139,12 @@ impl Cluster {
         Ok(Arc::new(Self { log, routing, manager, client, command_timeout: options.command_timeout, active_users }))
     }
 
+    /// Resolves when the local store has failed, as on a full disk, to why: this node can own nothing until it starts anew, so its
+    /// process should end. Never where that does not happen.
+    pub async fn failed(&self) -> Arc<infra::state_store::Fault> {
+        self.manager.failed().await
+    }
+
     /// A planned stop (rule 14): takes no more commands, drains, names successors, leaves the group. Bounded to some seconds.
     pub async fn stop(&self) {
         self.manager.stop().await;

@@ -196,7 +196,14 @@ impl PartitionOwner {
     }
 
     /// Runs until `stop`, then drains what is in flight.
-    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>, stop: CancellationToken) {
+    ///
+    /// # Errors
+    /// When the local store cannot be written or read, as on a full disk: it takes nothing more until the process starts anew.
+    pub(crate) async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        stop: CancellationToken,
+    ) -> Result<(), state_store::Fault> {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tail = None;
@@ -224,13 +231,19 @@ impl PartitionOwner {
             match folded {
                 Ok(()) => {}
                 Err(Broken::Tail) => tail = None,
+                Err(Broken::Store(error @ state_store::Fault::Damaged { .. })) => {
+                    tracing::error!(partition = %self.partition, %error, "the local state is damaged; it is folded anew from the log");
+                    self.give_up();
+                    return Ok(());
+                }
                 Err(Broken::Store(error)) => {
-                    tracing::error!(partition = %self.partition, %error, "the local state store failed; it is folded anew from the log");
-                    return self.give_up();
+                    self.abandon();
+                    return Err(error);
                 }
             }
         }
         self.drain(requests, tail).await;
+        Ok(())
     }
 
     /// Whether the log must be read: by whoever does not own, or is not told where the next record stands, or has nothing else to do.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, and says where")]
 
+mod disk;
 mod faults;
 mod foreign;
 mod http;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +73,11 @@ impl World {
     /// A node with options of its own.
     pub async fn node_with(&self, name: &str, adapt: impl FnOnce(&mut ClusterOptions)) -> Node {
         self.start(name, Arc::clone(&self.log), adapt).await
+    }
+
+    /// A node whose local store is in `state_folder`.
+    pub async fn node_in(&self, name: &str, log: Arc<dyn Log>, state_folder: &Path) -> Node {
+        self.start(name, log, |options| options.state_folder = state_folder.to_owned()).await
     }
 
     async fn start(&self, name: &str, log: Arc<dyn Log>, adapt: impl FnOnce(&mut ClusterOptions)) -> Node {

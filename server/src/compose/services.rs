@@ -77,7 +77,7 @@ impl Shared<'_> {
         Ok(log)
     }
 
-    /// Commands, and the partitions that this node owns.
+    /// Commands, and the partitions that this node owns. When their local store cannot be written any more, the process ends.
     pub async fn commands(&mut self, log: Arc<dyn Log>, verifier: Arc<Verifier>, internal_url: String) -> Result<()> {
         let cluster_options = options::cluster(self.config, internal_url);
         let clock = Arc::clone(&self.clock);
@@ -94,9 +94,9 @@ impl Shared<'_> {
         let asked = Arc::clone(&cluster);
         self.served.waiting.push(Box::new(move || unserved(&asked)));
         self.lifecycle.spawn(Stage::Work, "command-api", |stop| async move {
-            stop.cancelled().await;
+            let failed = stop.run_until_cancelled(cluster.failed()).await;
             cluster.stop().await;
-            Ok(())
+            failed.map_or(Ok(()), |fault| Err(fault.into()))
         });
         Ok(())
     }

@@ -79,12 +79,17 @@ impl PartitionOwner {
         }
     }
 
-    /// The local store cannot be trusted: empties it and answers whoever waits. The task ends with this; the next one, which the
-    /// manager starts, folds the log from its beginning.
-    pub(super) fn give_up(&mut self) {
+    /// Answers whoever waits, for the task ends here.
+    pub(super) fn abandon(&mut self) {
         self.role.send_replace(Role::Following);
         let unanswered = self.pending.settle().into_iter().chain(self.pending.take_due());
         unanswered.for_each(|answer| answer.fail(Fault::OutcomeUnknown));
+    }
+
+    /// The local store cannot be trusted: empties it and answers whoever waits. The task ends with this; the next one, which the
+    /// manager starts, folds the log from its beginning.
+    pub(super) fn give_up(&mut self) {
+        self.abandon();
         if let Err(error) = self.store.clear() {
             // What is there is still one consistent state of the log, as each commit is.
             tracing::error!(partition = %self.partition, %error, "the local state store cannot be emptied");
