@@ -259,7 +259,7 @@ impl Shared {
         let to = partition_for(environment.log.as_ref(), Topic::Owners, &key);
         let record = Record { key: key.into_bytes(), headers: Vec::new(), value: serde_json::to_vec(&hint).unwrap_or_default() };
         let session = environment.pool.slot(partition).session();
-        let appended = match session.producer().append(to, record) {
+        let appended = match session.append(to, record) {
             Ok(appending) => tokio::time::timeout(NAMING_MAX, appending).await.map(|appended| appended.map(drop)),
             Err(error) => Ok(Err(error)),
         };

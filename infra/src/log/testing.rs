@@ -84,6 +84,8 @@ struct State {
     faults: Faults,
     /// Outcomes that were ordered for the next appends.
     ordered: VecDeque<Outcome>,
+    /// So many sessions cannot be started.
+    sessions_refused: u32,
     on_their_way: OnTheirWay,
 }
 
@@ -98,7 +100,8 @@ impl FaultyLog {
             .flat_map(|topic| (0..inner.partitions(topic.into()).get()).map(move |number| PartitionId { topic, number }));
         let assigned = watch::Sender::new(all.collect());
         let random = StdRng::seed_from_u64(seed);
-        let state = State { random, faults: Faults::default(), ordered: VecDeque::new(), on_their_way: VecDeque::new() };
+        let (ordered, on_their_way) = (VecDeque::new(), VecDeque::new());
+        let state = State { random, faults: Faults::default(), ordered, sessions_refused: 0, on_their_way };
         let chance = Arc::new(Chance { state: Mutex::new(state), late: inner.producer()? });
         Ok(Arc::new(Self { inner, chance, assigned }))
     }
@@ -111,6 +114,11 @@ impl FaultyLog {
     /// Orders the outcomes of the next appends; chance decides again after them.
     pub fn order(&self, outcomes: impl IntoIterator<Item = Outcome>) {
         self.chance.state().ordered.extend(outcomes);
+    }
+
+    /// Lets the next `count` sessions not be started.
+    pub fn refuse_sessions(&self, count: u32) {
+        self.chance.state().sessions_refused = count;
     }
 
     /// Stores what is still on its way, and waits until it is there.
@@ -288,6 +296,11 @@ impl Log for FaultyLog {
     }
 
     fn producer(&self) -> Result<Arc<dyn Producer>, Fault> {
+        let refused = &mut self.chance.state().sessions_refused;
+        if *refused > 0 {
+            *refused -= 1;
+            return Err(Fault::Unavailable("a fault for the test: no session".to_owned()));
+        }
         Ok(Arc::new(FaultyProducer {
             inner: self.inner.producer()?,
             chance: self.chance.clone(),

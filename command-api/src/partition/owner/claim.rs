@@ -31,7 +31,7 @@ impl PartitionOwner {
         let epoch = self.ownership.begin_claim(claim_id);
         let claim = Claim { claim_id, node: self.environment.node.clone(), url: self.environment.url.clone() };
         let record = Record::of_claim(self.partition, epoch, &claim, self.environment.clock.now());
-        match self.session.producer().send(self.to(), record, self.reports.report(CLAIM)) {
+        match self.session.send(self.to(), record, self.reports.report(CLAIM)) {
             Ok(()) => self.appended(CLAIM),
             Err(LogFault::QueueFull) => {
                 // Nothing was sent, and the session is sound: others are using it.

@@ -157,7 +157,7 @@ impl PartitionOwner {
             return self.fail_unwitnessed(&Fault::NoOwner(self.partition));
         };
         let record = Record::of_barrier(self.partition, epoch, sequence, self.environment.clock.now());
-        match self.session.producer().send(self.to(), record, self.reports.report(sequence)) {
+        match self.session.send(self.to(), record, self.reports.report(sequence)) {
             Ok(()) => {
                 self.appended(sequence);
                 self.ownership.drawn();
