@@ -1,9 +1,11 @@
 //! The log in Kafka: the contract, and what only Kafka can do. Needs `SARANGBANG_TEST_KAFKA`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::ids::{EventTopic, PartitionId};
 use infra::log::kafka::{self, Level, Options};
 use infra::log::{Fault, Log, Topic, TopicPartition};
 use rdkafka::ClientConfig;
@@ -123,6 +125,10 @@ async fn a_group_shares_the_partitions_and_who_leaves_hands_them_over() {
         tokio::time::timeout(PATIENCE, of_second.wait_for(|assigned| assigned.len() == 4)).await.unwrap().unwrap().clone();
     let kept = tokio::time::timeout(PATIENCE, of_first.wait_for(|assigned| assigned.len() == 4)).await.unwrap().unwrap().clone();
     assert!(kept.is_disjoint(&shared));
+    for topic in EventTopic::ALL {
+        let of_topic = |assigned: &BTreeSet<PartitionId>| assigned.iter().filter(|partition| partition.topic == topic).count();
+        assert_eq!((of_topic(&kept), of_topic(&shared)), (2, 2), "each has half of {topic:?}, not just of their sum");
+    }
     first.commit(*kept.first().unwrap(), 0);
     first.leave().await;
     assert!(first.watch().borrow().is_empty(), "what one had is taken away when it leaves");

@@ -1,4 +1,4 @@
-//! Which partitions a node should own: a consumer group that assigns them, and fetches nothing.
+//! Which partitions a node should own: consumer groups that assign them, one for each event topic, and fetch nothing.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,39 +22,37 @@ const POLL_WAIT: Duration = Duration::from_millis(250);
 /// How long leaving may take. Librdkafka's closing waits for the group's broker, which may be the one that is gone.
 const LEAVE_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// A membership in the group.
+/// A node's place in the group of each event topic.
 pub struct KafkaAssignment {
-    /// There until the group is left. The thread closes the consumer when it is the last to have it.
-    consumer: Mutex<Option<Arc<BaseConsumer<Member>>>>,
+    memberships: Vec<Membership>,
     topics: Arc<Topics>,
     assigned: watch::Receiver<BTreeSet<PartitionId>>,
+}
+
+/// A membership in the group of one topic.
+struct Membership {
+    topic: EventTopic,
+    /// There until the group is left. The thread closes the consumer when it is the last to have it.
+    consumer: Mutex<Option<Arc<BaseConsumer<Member>>>>,
     closed: watch::Receiver<bool>,
 }
 
 impl KafkaAssignment {
+    /// Joins a group for each event topic. One group for both would balance their sum: of two nodes one may then have all rooms and the
+    /// other all people, who cause a fraction of the work.
     pub fn join(options: &Options, topics: Arc<Topics>, group: &str) -> Result<Self, Fault> {
         let (publish, assigned) = watch::channel(BTreeSet::new());
-        let member = Member { context: Context::new("assignment"), topics: topics.clone(), assigned: publish };
-        let consumer: BaseConsumer<Member> = settings::assignment(options, group)?
-            .create_with_context(member)
-            .map_err(|error| unavailable("the group cannot be joined", &error))?;
-        let names: Vec<_> = EventTopic::ALL.into_iter().map(|topic| topics.name(topic.into())).collect();
-        consumer.subscribe(&names).map_err(|error| unavailable("the group cannot be joined", &error))?;
-        let consumer = Arc::new(consumer);
-        let (close, closed) = watch::channel(false);
-        let polled = consumer.clone();
-        std::thread::Builder::new()
-            .name("kafka-assignment".to_owned())
-            .spawn(move || {
-                serve(polled);
-                close.send_replace(true);
-            })
-            .map_err(|error| Fault::Unavailable(format!("the group's thread cannot be started: {error}")))?;
-        Ok(Self { consumer: Mutex::new(Some(consumer)), topics, assigned, closed })
+        let publish = Arc::new(publish);
+        let join = |topic| Membership::join(options, topics.clone(), group, topic, publish.clone());
+        let memberships = EventTopic::ALL.into_iter().map(join).collect::<Result<_, Fault>>()?;
+        Ok(Self { memberships, topics, assigned })
     }
 
     fn commit_now(&self, partition: PartitionId, next_offset: Offset) -> KafkaResult<()> {
-        let consumer = self.consumer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(membership) = self.memberships.iter().find(|membership| membership.topic == partition.topic) else {
+            return Ok(());
+        };
+        let consumer = membership.consumer.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(consumer), Ok(offset), Ok(number)) =
             (consumer.as_ref(), i64::try_from(next_offset), self.topics.check(partition.into()))
         else {
@@ -63,6 +61,38 @@ impl KafkaAssignment {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(self.topics.name(partition.topic.into()), number, KafkaOffset::Offset(offset))?;
         consumer.commit(&list, CommitMode::Async)
+    }
+}
+
+impl Membership {
+    fn join(
+        options: &Options,
+        topics: Arc<Topics>,
+        group: &str,
+        topic: EventTopic,
+        assigned: Arc<watch::Sender<BTreeSet<PartitionId>>>,
+    ) -> Result<Self, Fault> {
+        let name = topics.name(topic.into()).to_owned();
+        let member = Member { context: Context::new("assignment"), topics, topic, assigned };
+        let consumer: BaseConsumer<Member> = settings::assignment(options, group, topic)?
+            .create_with_context(member)
+            .map_err(|error| unavailable("the group cannot be joined", &error))?;
+        consumer.subscribe(&[&name]).map_err(|error| unavailable("the group cannot be joined", &error))?;
+        let consumer = Arc::new(consumer);
+        let (close, closed) = watch::channel(false);
+        let polled = consumer.clone();
+        std::thread::Builder::new()
+            .name(format!("kafka-group-{}", Topic::from(topic).base_name()))
+            .spawn(move || {
+                serve(polled);
+                close.send_replace(true);
+            })
+            .map_err(|error| Fault::Unavailable(format!("the group's thread cannot be started: {error}")))?;
+        Ok(Self { topic, consumer: Mutex::new(Some(consumer)), closed })
+    }
+
+    fn begin_to_leave(&self) {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
@@ -88,10 +118,15 @@ impl Assignment for KafkaAssignment {
     }
 
     async fn leave(&self) {
-        self.consumer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut closed = self.closed.clone();
-        if tokio::time::timeout(LEAVE_WAIT_MAX, closed.wait_for(|closed| *closed)).await.is_err() {
-            tracing::warn!("leaving the group took too long; it notices by its session time-out");
+        self.memberships.iter().for_each(Membership::begin_to_leave);
+        let all_closed = async {
+            for membership in &self.memberships {
+                // An error says that the thread is gone, and the consumer with it.
+                let _ = membership.closed.clone().wait_for(|closed| *closed).await;
+            }
+        };
+        if tokio::time::timeout(LEAVE_WAIT_MAX, all_closed).await.is_err() {
+            tracing::warn!("leaving the groups took too long; they notice by their session time-out");
         }
     }
 }
@@ -100,21 +135,17 @@ impl Assignment for KafkaAssignment {
 struct Member {
     context: Context,
     topics: Arc<Topics>,
-    assigned: watch::Sender<BTreeSet<PartitionId>>,
+    topic: EventTopic,
+    /// What the node is assigned of both topics.
+    assigned: Arc<watch::Sender<BTreeSet<PartitionId>>>,
 }
 
 impl Member {
     fn partitions(&self, list: &TopicPartitionList) -> Vec<PartitionId> {
+        let (name, topic) = (self.topics.name(self.topic.into()), self.topic);
         let elements = list.elements();
-        let known = elements.iter().filter_map(|element| {
-            let topic = match self.topics.find(element.topic())? {
-                Topic::Users => EventTopic::Users,
-                Topic::Rooms => EventTopic::Rooms,
-                _ => return None,
-            };
-            Some(PartitionId { topic, number: u32::try_from(element.partition()).ok()? })
-        });
-        known.collect()
+        let known = elements.iter().filter(|element| element.topic() == name);
+        known.filter_map(|element| Some(PartitionId { topic, number: u32::try_from(element.partition()).ok()? })).collect()
     }
 }
 
@@ -123,7 +154,11 @@ impl ConsumerContext for Member {
     fn pre_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(list) = rebalance {
             let revoked = self.partitions(list);
-            tracing::info!(partitions = revoked.len(), "the group took partitions away");
+            tracing::info!(
+                topic = Topic::from(self.topic).base_name(),
+                partitions = revoked.len(),
+                "the group took partitions away"
+            );
             self.assigned.send_modify(|assigned| assigned.retain(|partition| !revoked.contains(partition)));
         }
     }
@@ -135,7 +170,11 @@ impl ConsumerContext for Member {
                     tracing::warn!(%error, "assigned partitions could not be paused; their records are fetched in vain");
                 }
                 let assigned = self.partitions(list);
-                tracing::info!(partitions = assigned.len(), "the group assigned partitions");
+                tracing::info!(
+                    topic = Topic::from(self.topic).base_name(),
+                    partitions = assigned.len(),
+                    "the group assigned partitions"
+                );
                 self.assigned.send_modify(|all| all.extend(assigned));
             }
             Rebalance::Revoke(_) => {}

@@ -3,6 +3,7 @@
 //! An operator can add only what concerns the way to the brokers ([`Options::properties`]): what a guarantee rests on cannot be
 //! set from outside.
 
+use domain::ids::EventTopic;
 use rdkafka::ClientConfig;
 
 use super::Options;
@@ -110,10 +111,10 @@ pub fn reader(options: &Options) -> Result<ClientConfig, Fault> {
     Ok(config)
 }
 
-/// The settings of a member of the group `group`.
-pub fn assignment(options: &Options, group: &str) -> Result<ClientConfig, Fault> {
+/// The settings of a member of the group `group` of `topic`.
+pub fn assignment(options: &Options, group: &str, topic: EventTopic) -> Result<ClientConfig, Fault> {
     let mut config = with(options, "assignment", ASSIGNMENT)?;
-    config.set("group.id", format!("{}.{group}", options.prefix));
+    config.set("group.id", format!("{}.{group}.{}", options.prefix, Topic::from(topic).base_name()));
     config.set("session.timeout.ms", options.session_timeout.as_millis().to_string());
     Ok(config)
 }
@@ -157,8 +158,8 @@ mod tests {
         // The statistics are off: clients without their own context would print them.
         let options = Options { statistics_interval: std::time::Duration::ZERO, ..Options::new("127.0.0.1:1") };
         producer(&options).unwrap().create::<BaseProducer>().unwrap();
-        reader(&options).unwrap().create::<BaseConsumer>().unwrap();
-        assignment(&options, "owners").unwrap().create::<BaseConsumer>().unwrap();
+        reader(&options, true).unwrap().create::<BaseConsumer>().unwrap();
+        assignment(&options, "owners", EventTopic::Rooms).unwrap().create::<BaseConsumer>().unwrap();
     }
 
     #[test]

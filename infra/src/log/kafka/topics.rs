@@ -47,11 +47,6 @@ impl Topics {
         self.names.get(&topic).map_or_else(|| topic.base_name(), String::as_str)
     }
 
-    /// The topic of that name.
-    pub fn find(&self, name: &str) -> Option<Topic> {
-        self.names.iter().find(|(_, known)| *known == name).map(|(topic, _)| *topic)
-    }
-
     /// The partition's number as Kafka counts, if there is such a partition.
     pub fn check(&self, of: TopicPartition) -> Result<i32, Fault> {
         let known = of.partition < self.options.partitions(of.topic).get();
