@@ -103,6 +103,10 @@ impl Tail for Once {
         Ok(records)
     }
 
+    fn has_ended(&self) -> bool {
+        self.0.len() == 0
+    }
+
     fn skip_to(&mut self, offset: Offset) {
         let records = std::mem::take(&mut self.0);
         self.0 = records.filter(|stored| stored.offset >= offset).collect::<Vec<_>>().into_iter();

@@ -186,6 +186,10 @@ pub trait Tail: Send {
     /// Any [`Fault`]; the tail may be asked again.
     async fn next(&mut self, records_max: usize, wait_max: Duration) -> Result<Vec<StoredRecord>, Fault>;
 
+    /// Whether, in a compacted topic, every record has been handed out that stood there when the tail was made. Offsets do not say it:
+    /// the last of them may hold nothing. In a topic that keeps everything they do ([`Log::end`]), and an adapter may leave this `false`.
+    fn has_ended(&self) -> bool;
+
     /// The caller knows what stands before `offset`: goes on there. Never goes back.
     fn skip_to(&mut self, offset: Offset);
 }

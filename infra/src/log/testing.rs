@@ -336,6 +336,10 @@ impl Tail for FaultyTail {
         self.inner.next(records_max, wait_max).await
     }
 
+    fn has_ended(&self) -> bool {
+        self.inner.has_ended()
+    }
+
     fn skip_to(&mut self, offset: Offset) {
         self.inner.skip_to(offset);
     }

@@ -37,6 +37,8 @@ macro_rules! contract {
             several_tails_read_independently,
             a_cancelled_read_loses_nothing,
             reads_that_are_always_given_up_come_forward,
+            what_is_skipped_is_never_given_out_and_what_follows_is,
+            a_tail_of_a_compacted_topic_says_when_it_has_given_out_all,
             big_records_pass_up_to_the_limit,
             an_empty_partition_is_empty,
             many_partitions_are_independent,
@@ -221,6 +223,63 @@ pub async fn reads_that_are_always_given_up_come_forward(adapter: impl Adapter) 
         }
     }
     assert_eq!(seen.iter().map(|stored| stored.offset).collect::<Vec<_>>(), (start..start + COUNT as u64).collect::<Vec<_>>());
+}
+
+/// A caller that knows what stands somewhere may skip it while a read that was begun, and given up, is under way or has read ahead.
+pub async fn what_is_skipped_is_never_given_out_and_what_follows_is(adapter: impl Adapter) {
+    const COUNT: usize = 1_400;
+    let log = adapter.open().await;
+    let start = start_of(&*log, ROOMS).await;
+    let producer = log.producer().unwrap();
+    let sent: Vec<_> = (0..COUNT).map(|number| producer.append(ROOMS, numbered(number)).unwrap()).collect();
+    for appending in sent {
+        appending.await.unwrap();
+    }
+    let mut tail = log.tail(ROOMS, start).await.unwrap();
+    let mut next = start;
+    // By a little, as after a report, to what may be in memory already; and by so much that an adapter may begin anew.
+    for (skipped_to, given_up) in [(20, 50), (150, 300), (1_300, 50), (1_390, 1)] {
+        let skipped_to = start + skipped_to;
+        if let Some(records) = tail.next(given_up, PATIENCE).now_or_never() {
+            next = records.unwrap().last().unwrap().offset + 1;
+        }
+        tail.skip_to(skipped_to);
+        // Never back: an adapter that was quick may have given out more.
+        next = next.max(skipped_to);
+        let limit = tokio::time::Instant::now() + PATIENCE;
+        let records = loop {
+            assert!(tokio::time::Instant::now() < limit, "nothing came behind {skipped_to}");
+            match tail.next(1, PATIENCE).now_or_never() {
+                Some(records) => break records.unwrap(),
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(records.iter().map(|stored| stored.offset).collect::<Vec<_>>(), [next]);
+        next += 1;
+    }
+    let end = start + COUNT as u64;
+    let rest: Vec<_> = read(tail.as_mut(), COUNT - 1_391).await.iter().map(|stored| stored.offset).collect();
+    assert_eq!(rest, (next..end).collect::<Vec<_>>());
+}
+
+pub async fn a_tail_of_a_compacted_topic_says_when_it_has_given_out_all(adapter: impl Adapter) {
+    let log = adapter.open().await;
+    let producer = log.producer().unwrap();
+    let revoked = TopicPartition { topic: Topic::Revoked, partition: 0 };
+    for records in [0, 40] {
+        for number in 0..records {
+            append(&*producer, revoked, numbered(number)).await;
+        }
+        let mut tail = log.tail(revoked, 0).await.unwrap();
+        let limit = tokio::time::Instant::now() + PATIENCE;
+        let mut came = Vec::new();
+        while !tail.has_ended() {
+            assert!(tokio::time::Instant::now() < limit, "it does not say so, of {records} records");
+            came.extend(tail.next(5, Duration::from_millis(100)).await.unwrap());
+        }
+        let last = came.last().map(|stored| stored.record.clone());
+        assert_eq!(last, records.checked_sub(1).map(numbered), "the last record was given out");
+    }
 }
 
 pub async fn big_records_pass_up_to_the_limit(adapter: impl Adapter) {

@@ -30,6 +30,8 @@ pub struct EmbeddedTail {
     /// leaves it to the next one, so that there is never a second, and giving up again and again still comes forward.
     reading: Option<JoinHandle<Result<Batch, Fault>>>,
     end: watch::Receiver<Offset>,
+    /// Where the partition ended when the tail was made.
+    end_at_first: Offset,
     /// Keeps the log open for as long as somebody reads it.
     core: Arc<Core>,
 }
@@ -42,7 +44,7 @@ impl EmbeddedTail {
         if from > last {
             return Err(Fault::Misconfigured(format!("{of} ends at {last}, so it cannot be read from {from}")));
         }
-        Ok(Self { folder, of, position: from, ready: VecDeque::new(), reading: None, end, core })
+        Ok(Self { folder, of, position: from, ready: VecDeque::new(), reading: None, end, end_at_first: last, core })
     }
 
     /// Waits until there is something behind the position, and reads it into `ready`. May be given up anywhere.
@@ -101,6 +103,10 @@ impl Tail for EmbeddedTail {
         // The read may have been begun by a call that would have taken more.
         let count = self.ready.len().min(records_max);
         Ok(self.ready.drain(..count).collect())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ready.is_empty() && self.position >= self.end_at_first
     }
 
     fn skip_to(&mut self, offset: Offset) {

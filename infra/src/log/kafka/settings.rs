@@ -7,7 +7,7 @@ use domain::ids::EventTopic;
 use rdkafka::ClientConfig;
 
 use super::Options;
-use crate::log::{Fault, RECORD_BYTES_MAX};
+use crate::log::{Fault, RECORD_BYTES_MAX, Topic};
 
 /// The most bytes of a batch that a topic takes: Kafka's own default, stated so that it is verified. It leaves a record of
 /// [`RECORD_BYTES_MAX`] 48 KiB for the batch's frame and its headers' lengths.
@@ -103,11 +103,13 @@ pub fn producer(options: &Options) -> Result<ClientConfig, Fault> {
     Ok(config)
 }
 
-/// The settings of a consumer that tails partitions. It never joins its group: librdkafka only wants a name to have a group's
-/// machinery, which assigns partitions one by one.
-pub fn reader(options: &Options) -> Result<ClientConfig, Fault> {
+/// The settings of a consumer that tails partitions; with `tells_ends`, one that says when it has found nothing more. It never joins its
+/// group: librdkafka only wants a name to have a group's machinery, which assigns partitions one by one.
+pub fn reader(options: &Options, tells_ends: bool) -> Result<ClientConfig, Fault> {
     let mut config = with(options, "tail", READER)?;
     config.set("group.id", format!("{}.tails", options.prefix));
+    // Costs a wake-up after each batch, so only where it is needed.
+    config.set("enable.partition.eof", tells_ends.to_string());
     Ok(config)
 }
 

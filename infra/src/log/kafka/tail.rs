@@ -18,6 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message, Timestamp};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::client::{Context, unavailable};
@@ -50,6 +51,8 @@ pub struct Readers {
 
 /// One consumer, and the partitions that it reads.
 struct Reader {
+    /// Whether it says where a partition ends. In topics that are compacted the offsets do not: the last of them may hold nothing.
+    tells_ends: bool,
     consumer: Arc<BaseConsumer<Context>>,
     taken: Mutex<BTreeSet<TopicPartition>>,
 }
@@ -67,7 +70,16 @@ impl Readers {
 
     /// Starts a tail.
     pub async fn tail(self: &Arc<Self>, of: TopicPartition, from: Offset) -> Result<KafkaTail, Fault> {
-        let mut tail = KafkaTail { readers: self.clone(), of, position: from, reading: None, failed: None, hole_at: None };
+        let mut tail = KafkaTail {
+            readers: self.clone(),
+            of,
+            position: from,
+            starting: None,
+            reading: None,
+            ended: false,
+            failed: None,
+            hole_at: None,
+        };
         tail.start().await?;
         Ok(tail)
     }
@@ -83,18 +95,19 @@ impl Readers {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         match readers.first() {
             Some(reader) => Ok(reader.clone()),
-            None => self.add(&mut readers),
+            None => self.add(&mut readers, false),
         }
     }
 
     /// A consumer that does not read `of` yet. From now on it does.
     fn take(&self, of: TopicPartition) -> Result<Slot, Fault> {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = readers.iter().find(|reader| reader.taken().insert(of)).cloned();
+        let tells_ends = of.topic.compacted();
+        let free = readers.iter().find(|reader| reader.tells_ends == tells_ends && reader.taken().insert(of)).cloned();
         let reader = match free {
             Some(reader) => reader,
             None => {
-                let reader = self.add(&mut readers)?;
+                let reader = self.add(&mut readers, tells_ends)?;
                 reader.taken().insert(of);
                 reader
             }
@@ -103,19 +116,19 @@ impl Readers {
         Ok(Slot { reader, topics: self.topics.clone(), of, assigned: false })
     }
 
-    fn add(&self, readers: &mut Vec<Arc<Reader>>) -> Result<Arc<Reader>, Fault> {
+    fn add(&self, readers: &mut Vec<Arc<Reader>>, tells_ends: bool) -> Result<Arc<Reader>, Fault> {
         if readers.len() >= READERS_MAX {
             return Err(Fault::Unavailable(format!("a partition has {READERS_MAX} tails in this process already")));
         }
-        let reader = Arc::new(Reader::start(&self.options, readers.len())?);
+        let reader = Arc::new(Reader::start(&self.options, readers.len(), tells_ends)?);
         readers.push(reader.clone());
         Ok(reader)
     }
 }
 
 impl Reader {
-    fn start(options: &Options, index: usize) -> Result<Self, Fault> {
-        let consumer: BaseConsumer<Context> = settings::reader(options)?
+    fn start(options: &Options, index: usize, tells_ends: bool) -> Result<Self, Fault> {
+        let consumer: BaseConsumer<Context> = settings::reader(options, tells_ends)?
             .create_with_context(Context::new(format!("tail-{index}")))
             .map_err(|error| unavailable("a consumer cannot be started", &error))?;
         let consumer = Arc::new(consumer);
@@ -124,7 +137,7 @@ impl Reader {
             .name(format!("kafka-tail-{index}"))
             .spawn(move || serve(&served))
             .map_err(|error| Fault::Unavailable(format!("a consumer's thread cannot be started: {error}")))?;
-        Ok(Self { consumer, taken: Mutex::default() })
+        Ok(Self { tells_ends, consumer, taken: Mutex::default() })
     }
 
     fn taken(&self) -> std::sync::MutexGuard<'_, BTreeSet<TopicPartition>> {
@@ -203,8 +216,13 @@ pub struct KafkaTail {
     of: TopicPartition,
     /// The offset from which the next record is read.
     position: Offset,
+    /// A start that is under way. It belongs to the tail and not to the call that began it: a call that is given up leaves it to the
+    /// next one, so that giving up again and again still comes forward, and never takes a second consumer.
+    starting: Option<JoinHandle<Result<(Reading, Offset), Fault>>>,
     /// Nothing after a fault: the next call starts again from `position`.
     reading: Option<Reading>,
+    /// Whether an end was reached since the start.
+    ended: bool,
     /// A fault that came behind records, which were handed out first.
     failed: Option<Fault>,
     /// The position before which a hole was found: it is looked at twice, and believed the second time.
@@ -214,9 +232,20 @@ pub struct KafkaTail {
 impl KafkaTail {
     /// Finds out whether `position` is in the log, and begins to read there.
     async fn start(&mut self) -> Result<(), Fault> {
-        let (readers, of, from) = (self.readers.clone(), self.of, self.position);
-        let (reading, position) = self.readers.call(move || begin(&readers, of, from)).await?;
-        self.position = position;
+        let starting = self.starting.get_or_insert_with(|| {
+            let (readers, of, from) = (self.readers.clone(), self.of, self.position);
+            tokio::spawn(async move {
+                let beginning = readers.clone();
+                readers.call(move || begin(&beginning, of, from)).await
+            })
+        });
+        let started = starting.await;
+        self.starting = None;
+        let (reading, position) =
+            started.map_err(|error| Fault::Unavailable(format!("starting to read {} broke off: {error}", self.of)))??;
+        // It may have been skipped on meanwhile.
+        self.position = self.position.max(position);
+        self.ended = false;
         self.reading = Some(reading);
         Ok(())
     }
@@ -243,6 +272,7 @@ impl KafkaTail {
                     bytes += stored.record.size_bytes();
                     records.push(stored);
                 }
+                Some(Err(KafkaError::PartitionEOF(_))) => self.ended = true,
                 Some(Err(error)) => {
                     // Whatever it is, start again at the position: librdkafka may go on behind what it could not read.
                     self.failed = Some(fault_of(self.of, self.position, &error));
@@ -287,9 +317,13 @@ impl Tail for KafkaTail {
         }
     }
 
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     fn skip_to(&mut self, offset: Offset) {
         if offset > self.position.saturating_add(SKIPPED_IN_PLACE_MAX) {
-            self.reading = None;
+            (self.starting, self.reading) = (None, None);
         }
         self.position = self.position.max(offset);
     }
