@@ -2,6 +2,7 @@
 //! one adapter. Long because it is one list of promises.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
 use domain::room::{Kind, Role, Status};
@@ -53,6 +54,7 @@ macro_rules! contract {
             hostile_texts_come_back_as_they_went_in,
             ten_thousand_rooms_and_a_big_batch,
             what_is_said_to_be_new_may_be_there_already,
+            a_write_that_is_given_up_anywhere_harms_no_later_one,
             people_are_found_and_read_positions_rise,
             of_read_positions_from_two_topics_the_highest_counts,
             it_survives_being_opened_again_by_two_at_once,
@@ -589,6 +591,49 @@ pub async fn what_is_said_to_be_new_may_be_there_already(adapter: &impl Adapter)
         assert_eq!((message.text.as_deref().unwrap(), message.version), expected, "{}", message.number);
     }
     assert_eq!((text(3).await, text(4).await), ("edited".to_owned(), "first 4".to_owned()));
+}
+
+/// Whoever stops a projector may drop its write anywhere.
+pub async fn a_write_that_is_given_up_anywhere_harms_no_later_one(adapter: &impl Adapter) {
+    const ROWS: u64 = 150;
+    let timeline = adapter.open().await;
+    let mut stands = Checkpoint::default();
+    for polls in 0.. {
+        // Enough, and of such a size, that Postgres takes them by COPY and in several pieces.
+        let id = 1_000 + polls;
+        let long = "x".repeat(4_000);
+        let Rows(changes) =
+            (1..=ROWS).fold(Rows::default(), |rows, number| rows.message(id, number, &long, number)).new_messages();
+        let next = position(stands.next_offset + ROWS);
+        let in_time = given_up_after(polls, timeline.apply(&changes, PARTITION, stands, next)).await;
+        match timeline.apply(&changes, PARTITION, stands, next).await {
+            Ok(()) => assert!(in_time.is_none(), "it was written a second time"),
+            Err(Fault::CheckpointMoved(_)) => {}
+            Err(fault) => panic!("after {polls} polls: {fault}"),
+        }
+        // Whatever became of it, it is there as a whole.
+        assert_eq!(timeline.checkpoint(PARTITION).await.unwrap(), next, "after {polls} polls");
+        let page = timeline.messages(room(id), Direction::After(0), 200, &user("nobody")).await.unwrap();
+        assert_eq!(page.items.len() as u64, ROWS, "after {polls} polls");
+        if let Some(written) = in_time {
+            return written.unwrap();
+        }
+        stands = next;
+    }
+}
+
+/// Polls `future` so many times and then drops it.
+async fn given_up_after<F: Future>(mut polls: u128, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if polls == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            polls -= 1;
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 pub async fn people_are_found_and_read_positions_rise(adapter: &impl Adapter) {

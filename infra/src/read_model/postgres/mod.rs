@@ -4,6 +4,7 @@ mod copy;
 mod generations;
 mod inspect;
 mod snapshot;
+mod whole;
 mod write;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::{Changes, Checkpoint, Fault, Snapshot, Timeline, migrations};
 use crate::database::postgres::{Place, open};
 use crate::log::TopicPartition;
 use copy::Copied;
+use whole::Whole;
 use write::New;
 
 /// How long the server works on one statement, and waits for a lock, before it gives up.
@@ -51,7 +53,8 @@ struct Database {
 }
 
 impl Database {
-    /// Writes a batch; nothing of it where a row that should be new was there already, which [`New::Guarded`] does not mind.
+    /// Writes a batch; nothing of it where a row that should be new was there already, which [`New::Guarded`] does not mind. It may be
+    /// given up anywhere: then nothing of it is written.
     async fn write(
         &self,
         changes: &Changes,
@@ -60,15 +63,30 @@ impl Database {
         next: Checkpoint,
         new: New,
     ) -> Result<Copied, Fault> {
-        let mut transaction = self.pool.begin().await.map_err(fault)?;
-        write::checkpoint(&mut transaction, partition, expected, next).await?;
-        let copied = write::rows(&mut transaction, changes, new).await?;
-        match copied {
-            Copied::All => transaction.commit().await.map_err(fault)?,
-            Copied::Refused => transaction.rollback().await.map_err(fault)?,
-        }
-        Ok(copied)
+        let mut whole = Whole::new(self.pool.acquire().await.map_err(fault)?);
+        let Some(connection) = whole.connection() else { return Err(fault(sqlx::Error::PoolClosed)) };
+        let written = write_on(connection, changes, partition, expected, next, new).await;
+        whole.give_back();
+        written
     }
+}
+
+async fn write_on(
+    connection: &mut PgConnection,
+    changes: &Changes,
+    partition: TopicPartition,
+    expected: Checkpoint,
+    next: Checkpoint,
+    new: New,
+) -> Result<Copied, Fault> {
+    let mut transaction = connection.begin().await.map_err(fault)?;
+    write::checkpoint(&mut transaction, partition, expected, next).await?;
+    let copied = write::rows(&mut transaction, changes, new).await?;
+    match copied {
+        Copied::All => transaction.commit().await.map_err(fault)?,
+        Copied::Refused => transaction.rollback().await.map_err(fault)?,
+    }
+    Ok(copied)
 }
 
 fn fault(error: sqlx::Error) -> Fault {
