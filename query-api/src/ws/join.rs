@@ -6,7 +6,6 @@
 //! first one after it is the next link of the chain.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::extract::ws::Utf8Bytes;
 use domain::envelope::Version;
@@ -15,7 +14,7 @@ use domain::room::{Kind, Role};
 use domain::{RoomId, Sequence, UserId};
 use infra::log::{Topic, TopicPartition};
 use infra::read_model::{RoomChanges, RoomView};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::Live;
 use super::frame::{ResyncReason, ServerFrame};
@@ -23,9 +22,6 @@ use super::hub::Registration;
 use crate::access::may_read;
 use crate::dto::{Membership, Message, RoomDetails};
 use crate::reading::Reading;
-
-/// How soon the read model is asked again for a version that it does not have yet.
-const VERSION_POLL: Duration = Duration::from_millis(50);
 
 /// A room as of one moment.
 #[derive(Debug)]
@@ -76,29 +72,20 @@ pub async fn join(live: &Live, request: &Request) -> Result<Snapshot, Refused> {
     // One generation of the read model from here to the end.
     let reading = live.readings.now().map_err(|fault| unavailable(&fault))?;
     read_model_at(&reading, partition, sequence, deadline).await?;
-    match read_from(live, &reading, request, deadline).await {
-        // Whoever has just made or entered a room, and heard so from the owner, may be ahead of this node's tail: before one says
-        // no, one must have seen all that was in the log when one was asked.
-        Err(Refused::NotFound) => {
+    match read(live, &reading, request).await {
+        // Whoever has just made or entered a room, and heard so from the owner, or comes from a node that is ahead, may be ahead of this
+        // node's tail: before one says that there is no such room or version, one must have seen all that was in the log when one was asked.
+        Err(Refused::NotFound) | Ok(None) => {
             let of = TopicPartition { topic: Topic::Rooms, partition };
             let end = live.log.end(of).await.map_err(|fault| unavailable(&fault))?;
-            let sequence = live.positions.passed(partition, end, deadline).await.ok_or(Refused::Unavailable)?;
+            let passed = live.positions.passed(partition, end, deadline).await;
+            let sequence = passed.ok_or(Refused::Resync(ResyncReason::ReadModelBehind))?;
             read_model_at(&reading, partition, sequence, deadline).await?;
-            read_from(live, &reading, request, deadline).await
+            // A version that is not even there now is of another history.
+            read(live, &reading, request).await?.ok_or(Refused::Resync(ResyncReason::VersionUnknown))
         }
-        answer => answer,
-    }
-}
-
-/// The room, once it has come to the client's version.
-async fn read_from(live: &Live, reading: &Reading, request: &Request, deadline: Instant) -> Result<Snapshot, Refused> {
-    loop {
-        match read(live, reading, request).await? {
-            Some(snapshot) => return Ok(snapshot),
-            // The client was served by a node that is ahead of this one's read model, or it saw another history.
-            None if Instant::now() >= deadline => return Err(Refused::Resync(ResyncReason::VersionUnknown)),
-            None => sleep(VERSION_POLL).await,
-        }
+        Ok(Some(snapshot)) => Ok(snapshot),
+        Err(refused) => Err(refused),
     }
 }
 

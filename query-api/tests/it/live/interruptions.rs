@@ -63,6 +63,31 @@ async fn a_read_model_that_stays_behind_is_told_and_not_guessed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_is_only_ahead_of_this_node_is_not_called_unknown() {
+    let world = World::with(Limits::default()).await;
+    let room = RoomId::of_import("test", "room");
+    world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
+    world.state("bob", room).await;
+    let mut bob = world.connect("bob").await;
+    // Bob comes from a node that is ahead: here neither the tail nor the read model have the version yet.
+    world.projector.pause();
+    world.faults.set(Fails::Unavailable);
+    let version = world.writer.write(room, sent(1, "shown by another node")).await;
+    bob.subscribe(room, Some(version)).await;
+    assert_eq!(bob.frame().await, json!({"type": "resync", "room": room, "reason": "read-model-behind"}));
+    world.faults.set(Fails::Nothing);
+    world.projector.resume();
+    let begins = loop {
+        bob.subscribe(room, Some(version)).await;
+        let frame = bob.frame().await;
+        if frame["reason"] != "read-model-behind" {
+            break frame;
+        }
+    };
+    assert_eq!(begins, json!({"type": "subscribed", "room": room, "version": version}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_joins_while_the_read_model_lags_gets_it_all_once() {
     let world = World::new().await;
     let room = RoomId::of_import("test", "room");
