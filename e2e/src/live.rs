@@ -1,6 +1,7 @@
 //! The live feed as a client sees it, with the proof of no gap checked on every frame.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
@@ -12,6 +13,21 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::patience::SOON;
 use crate::person::Person;
+
+/// A frame that does not follow on the one before.
+#[derive(Debug)]
+pub struct BrokenChain {
+    known: Option<u64>,
+    frame: Value,
+}
+
+impl fmt::Display for BrokenChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gap or repeat after version {:?}: {}", self.known, self.frame)
+    }
+}
+
+impl std::error::Error for BrokenChain {}
 
 /// One socket.
 pub struct Live {
@@ -116,7 +132,7 @@ impl Live {
             match self.socket.next().await.context("the socket ended")?? {
                 Message::Text(text) => {
                     let frame: Value = serde_json::from_str(&text)?;
-                    self.check_chain(&frame)?;
+                    check_chain(&mut self.versions, &frame)?;
                     return Ok(frame);
                 }
                 Message::Close(why) => bail!("the socket was closed: {why:?}"),
@@ -124,21 +140,35 @@ impl Live {
             }
         }
     }
+}
 
-    /// `previousVersion` always equals the last version that the client got.
-    fn check_chain(&mut self, frame: &Value) -> Result<()> {
-        let number = |name: &str| frame.get(name).and_then(Value::as_u64);
-        let (Some(room), Some(previous), Some(version)) =
-            (frame.get("room").and_then(Value::as_str), number("previousVersion"), number("version"))
-        else {
-            return Ok(());
-        };
-        let known = self.versions.insert(room.to_owned(), version);
-        ensure!(known == Some(previous) && version > previous, "gap or repeat after version {known:?}: {frame}");
-        Ok(())
-    }
+/// `previousVersion` always equals the last version that the client got.
+fn check_chain(versions: &mut BTreeMap<String, u64>, frame: &Value) -> Result<(), BrokenChain> {
+    let number = |name: &str| frame.get(name).and_then(Value::as_u64);
+    let (Some(room), Some(previous), Some(version)) =
+        (frame.get("room").and_then(Value::as_str), number("previousVersion"), number("version"))
+    else {
+        return Ok(());
+    };
+    let known = versions.insert(room.to_owned(), version);
+    if known == Some(previous) && version > previous { Ok(()) } else { Err(BrokenChain { known, frame: frame.clone() }) }
 }
 
 fn is(frame: &Value, kind: &str) -> bool {
     frame.get("type").and_then(Value::as_str) == Some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_chain_is_told_from_every_other_trouble() {
+        let frame = |previous: u64, version: u64| json!({"room": "r", "previousVersion": previous, "version": version});
+        for (broken, previous, version) in [(false, 2, 3), (true, 1, 3), (true, 3, 4), (true, 2, 2)] {
+            let mut versions = BTreeMap::from([("r".to_owned(), 2)]);
+            let checked = check_chain(&mut versions, &frame(previous, version)).map_err(anyhow::Error::from);
+            assert_eq!(checked.is_err_and(|error| error.is::<BrokenChain>()), broken, "{previous} → {version}");
+        }
+    }
 }

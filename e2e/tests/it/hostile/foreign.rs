@@ -4,20 +4,19 @@
 //! What no reader can tell from a record of ours is beyond this: who may write to the topics is for the brokers to say.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use domain::ids::{EventTopic, PartitionId};
 use domain::wire::{Claim, Record};
 use domain::{Cursor, RoomId, Timestamp};
-use e2e::live::Live;
+use e2e::live::{BrokenChain, Live};
 use e2e::patience::{LATE, until};
 use e2e::person::Person;
 use e2e::process::Node;
 use e2e::stranger::{Foreign, Stranger, name};
 use e2e::system::{Cluster, PARTITIONS, servers};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::scenarios::stream::Stream;
 use crate::stage;
@@ -38,7 +37,7 @@ async fn a_stranger_in_the_topics_changes_nothing() -> Result<()> {
     let stream = Stream::start(&ann, &system.command_urls(), "busy").await?;
     stream.progress(20).await?;
     let watched = ann.create_room("private", "watched").await?;
-    let watcher = Watcher::start(&ann, &watched).await?;
+    let watcher = Watcher::start(&ann, &watched);
 
     let mut forged = 0;
     for round in 0..ROUNDS {
@@ -214,44 +213,49 @@ async fn noise_in_the_other_topics(stranger: &Stranger) -> Result<()> {
 
 /// One who follows a room all the while: whatever comes is checked for the chain, and for what the stranger wrote.
 struct Watcher {
-    stop: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<Result<()>>,
 }
 
 impl Watcher {
-    async fn start(ann: &Person, room: &str) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (ann, room, stopped) = (ann.clone(), room.to_owned(), Arc::clone(&stop));
+    fn start(ann: &Person, room: &str) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let (ann, room) = (ann.clone(), room.to_owned());
         let task = tokio::spawn(async move {
-            while !stopped.load(Ordering::Relaxed) {
-                // A partition with a record whose room nobody can tell makes its readers start anew; a restart does, too.
-                let _ = watch(&ann, &room, &stopped).await.inspect_err(|error| tracing::debug!(%error, "starting anew"));
+            loop {
+                let watched = tokio::select! {
+                    _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+                    watched = follow(&ann, &room) => watched,
+                };
+                match watched {
+                    // What comes must be what was to come.
+                    Err(error) if error.is::<BrokenChain>() => return Err(error),
+                    // A partition with a record whose room nobody can tell makes its readers start anew; a restart does, too.
+                    Err(error) => tracing::debug!(%error, "starting anew"),
+                    Ok(()) => {}
+                }
             }
-            Ok(())
         });
-        Ok(Self { stop, task })
+        Self { stop, task }
     }
 
     async fn finish(self) -> Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.send_replace(true);
         self.task.await?
     }
 }
 
-async fn watch(ann: &Person, room: &str, stopped: &AtomicBool) -> Result<()> {
+/// Follows the room until the server says that one must start anew.
+async fn follow(ann: &Person, room: &str) -> Result<()> {
     let mut live = Live::open(ann).await?;
     live.subscribe(room, None).await?;
-    while !stopped.load(Ordering::Relaxed) {
-        live.send(&json!({"type": "ping"})).await?;
-        let frame = live.next_of(&["message", "room", "member", "pong", "resync", "error"]).await?;
+    loop {
+        let frame = live.next_of(&["message", "room", "member", "resync", "error"]).await?;
         assert!(!frame.to_string().contains(MARKER), "{frame}");
-        match frame.get("type").and_then(Value::as_str) {
-            Some("resync" | "error") => return Ok(()),
-            Some("pong") => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            _ => {}
+        if matches!(frame.get("type").and_then(Value::as_str), Some("resync" | "error")) {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// A node counts what it ignores, by reason.
