@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnection, PgPool, PgRow};
-use sqlx::{Postgres, Row};
+use sqlx::{Connection as _, Postgres, Row};
 use uuid::Uuid;
 
 pub use generations::generations;
