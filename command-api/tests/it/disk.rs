@@ -24,11 +24,12 @@ impl SmallDisk {
     fn fill(&self) {
         let mut ballast = File::create(self.0.join("ballast")).unwrap();
         for chunk in [vec![0; 64 * 1024], vec![0]] {
-            while match ballast.write(&chunk) {
-                Ok(_) => true,
-                Err(error) if error.kind() == ErrorKind::StorageFull => false,
-                Err(error) => panic!("{error}"),
-            } {}
+            let error = loop {
+                if let Err(error) = ballast.write(&chunk) {
+                    break error;
+                }
+            };
+            assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Connections on which what was begun comes to its end, or nothing ever again.
 
-use std::ops::DerefMut;
-
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnection;
@@ -17,7 +15,7 @@ impl Whole {
 
     /// The connection; there until it is given back.
     pub(super) fn connection(&mut self) -> Option<&mut PgConnection> {
-        self.0.as_mut().map(DerefMut::deref_mut)
+        self.0.as_deref_mut()
     }
 
     /// All that was begun has ended, well or badly.
