@@ -3,6 +3,8 @@
 //! [`FaultyLog`] stands before another log, usually the embedded one, as one node's way to it. What it does wrong is what Kafka
 //! can do: records of a session keep their order, but reports may be late, lost or wrong in the one allowed way (an append that
 //! "failed" was stored), and records of a session that is over may still arrive: the reason for fencing. Chance comes from a seed.
+//!
+//! Long because it is one list of what can go wrong.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;

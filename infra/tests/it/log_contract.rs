@@ -1,4 +1,5 @@
 //! What every adapter of the port [`infra::log::Log`] must do. [`contract`] makes a test of each function here for one adapter.
+//! Long because it is one list of promises.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! A consumer can read a partition only once, so tails of the same partition (its owner's, a projector's, a live feed's) go to
 //! different consumers; a process has as many as its most-read partition has tails. Librdkafka fetches into each partition's
 //! queue until that is full, and wakes the tail when it is no longer empty: nothing polls, and a slow tail holds nobody up.
+//!
+//! Long because it is one life of one consumer: what is assigned, what it waits for, and how it begins anew.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
