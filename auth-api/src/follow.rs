@@ -1,33 +1,20 @@
 //! Follows the log: `users.v1` by the acceptance rule, for who is registered and who has left, and `sagas.v1`, for what was refused.
-//!
-//! What a batch says is learnt in one transaction with the position behind it, so that any number of nodes may follow: of two that
-//! learn the same, one finds the position moved and reads it anew.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::acceptance::Verdict;
 use domain::ids::EventTopic;
 use domain::saga::{self, Message, Step};
 use domain::wire::{Entry, Record};
 use domain::{Event, StreamId, user};
 use infra::clock::Clock;
-use infra::credentials::{Credentials, Ended, Fact, Fault, Which};
-use infra::log::{self, Log, Topic, TopicPartition};
-use infra::random::jitter;
+use infra::credentials::{Credentials, Ended, Fact, Which};
+use infra::following::{self, Hindrance};
+use infra::log::{Log, StoredRecord, Topic, TopicPartition};
 use infra::read_model::Checkpoint;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-
-/// Records that are asked for at once.
-const RECORDS_MAX: usize = 500;
-/// How long one question to the log waits.
-const QUESTION_WAIT: Duration = Duration::from_secs(1);
-/// How many records without anything to learn may go by before the position is stored all the same.
-const UNSTORED_RECORDS_MAX: u64 = 2_000;
-/// The longest pause after a failure.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The events of users that concern accounts; others are not even decoded.
 const CONCERNING: [&str; 2] = ["sarangbang.user.registered.v1", "sarangbang.user.deactivated.v1"];
@@ -46,71 +33,10 @@ pub struct Follower {
     pub learnt: Arc<Notify>,
 }
 
-/// What went wrong.
-enum Wrong {
-    Log(log::Fault),
-    Database(Fault),
-}
-
 impl Follower {
-    /// Follows all partitions until `stop`.
+    /// Follows until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let partitions = [Topic::Users, Topic::Sagas]
-            .into_iter()
-            .flat_map(|topic| (0..self.log.partitions(topic).get()).map(move |partition| TopicPartition { topic, partition }));
-        let following = futures_util::future::join_all(partitions.map(|of| self.partition(of)).collect::<Vec<_>>());
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = following => {}
-        }
-    }
-
-    async fn partition(&self, of: TopicPartition) {
-        let mut failing = false;
-        loop {
-            let Err(wrong) = self.follow(of, &mut failing).await;
-            match wrong {
-                Wrong::Database(Fault::CheckpointMoved(_)) => continue,
-                Wrong::Log(fault @ log::Fault::Misconfigured(_)) => {
-                    tracing::error!(partition = %of, %fault, "accounts cannot follow the log: is it another log than the database's?");
-                }
-                Wrong::Log(fault) if !failing => tracing::warn!(partition = %of, %fault, "accounts cannot follow the log"),
-                Wrong::Database(fault) if !failing => tracing::warn!(partition = %of, %fault, "accounts cannot be changed"),
-                Wrong::Log(_) | Wrong::Database(_) => {}
-            }
-            failing = true;
-            tokio::time::sleep(jitter(PAUSE_MAX)).await;
-        }
-    }
-
-    async fn follow(&self, of: TopicPartition, failing: &mut bool) -> Result<Infallible, Wrong> {
-        let mut stored = self.credentials.checkpoint(of).await.map_err(Wrong::Database)?;
-        let mut position = stored;
-        let mut tail = self.log.tail(of, position.next_offset).await.map_err(Wrong::Log)?;
-        loop {
-            let mut facts = Vec::new();
-            for record in tail.next(RECORDS_MAX, QUESTION_WAIT).await.map_err(Wrong::Log)? {
-                position.next_offset = record.offset + 1;
-                facts.extend(match of.topic {
-                    Topic::Users => self.of_event(&mut position, &record.record),
-                    _ => self.of_message(&record.record),
-                });
-            }
-            *failing = false;
-            if !facts.is_empty() || position.next_offset - stored.next_offset >= UNSTORED_RECORDS_MAX {
-                self.learn(&facts, of, stored, position).await?;
-                stored = position;
-            }
-        }
-    }
-
-    async fn learn(&self, facts: &[Fact], of: TopicPartition, stored: Checkpoint, next: Checkpoint) -> Result<(), Wrong> {
-        let changed = self.credentials.learn(facts, of, stored, next).await.map_err(Wrong::Database)?;
-        if changed > 0 {
-            tracing::debug!(partition = %of, changed, "the log has changed accounts");
-        }
-        self.learnt.notify_waiters();
-        Ok(())
+        following::follow(&self, &*self.log, &[Topic::Users, Topic::Sagas], &stop).await;
     }
 
     fn of_event(&self, position: &mut Checkpoint, record: &Record) -> Option<Fact> {
@@ -156,5 +82,32 @@ impl Follower {
     fn ended(&self) -> Ended {
         let at = self.clock.now();
         Ended { which: Which::All, at, tokens_until: at.saturating_add_millis(self.token_duration_ms) }
+    }
+}
+
+#[async_trait]
+impl following::Follower for Follower {
+    type Lesson = Fact;
+
+    const WHO: &'static str = "accounts";
+
+    async fn checkpoint(&self, of: TopicPartition) -> Result<Checkpoint, Hindrance> {
+        Ok(self.credentials.checkpoint(of).await?)
+    }
+
+    fn lesson(&self, of: TopicPartition, position: &mut Checkpoint, record: &StoredRecord) -> Option<Fact> {
+        match of.topic {
+            Topic::Users => self.of_event(position, &record.record),
+            _ => self.of_message(&record.record),
+        }
+    }
+
+    async fn learn(&self, facts: &[Fact], of: TopicPartition, stored: Checkpoint, next: Checkpoint) -> Result<(), Hindrance> {
+        let changed = self.credentials.learn(facts, of, stored, next).await?;
+        if changed > 0 {
+            tracing::debug!(partition = %of, changed, "the log has changed accounts");
+        }
+        self.learnt.notify_waiters();
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use domain::Timestamp;
 use domain::saga::{Outcome, SagaId};
+use infra::following::Hindrance;
 use infra::saga_state::{Progress, Saga, StepDone};
 use uuid::Uuid;
 
@@ -22,6 +23,12 @@ pub struct Run {
 pub struct Unreadable {
     saga: SagaId,
     reason: String,
+}
+
+impl From<Unreadable> for Hindrance {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Lasting(unreadable.to_string())
+    }
 }
 
 impl Run {

@@ -35,6 +35,7 @@ pub use outgoing::{Leased, Outgoing};
 pub use session::{Digest, Ended, NewSession, ROTATION_GRACE_MS, Rotation, SESSIONS_MAX, SUCCESSORS_MAX, Session, Which};
 
 use crate::database;
+use crate::following::Hindrance;
 use crate::log::TopicPartition;
 use crate::read_model::Checkpoint;
 
@@ -50,6 +51,15 @@ pub enum Fault {
     /// The database cannot be reached or is overloaded: trying again later will help.
     #[error("the credentials database is not available: {0}")]
     Unavailable(String),
+}
+
+impl From<Fault> for Hindrance {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::CheckpointMoved(_) => Self::Moved,
+            fault => Self::Passing(fault.to_string()),
+        }
+    }
 }
 
 impl From<database::Fault> for Fault {

@@ -24,6 +24,7 @@ pub use saga::{Progress, Saga, StepDone, UnknownWord};
 pub use sqlite::open;
 
 use crate::database;
+use crate::following::Hindrance;
 use crate::log::TopicPartition;
 use crate::read_model::Checkpoint;
 
@@ -42,6 +43,15 @@ pub enum Fault {
     /// The database cannot be reached or is overloaded: trying again later will help.
     #[error("the state of sagas is not available: {0}")]
     Unavailable(String),
+}
+
+impl From<Fault> for Hindrance {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::CheckpointMoved(_) => Self::Moved,
+            fault => Self::Passing(fault.to_string()),
+        }
+    }
 }
 
 impl From<database::Fault> for Fault {
