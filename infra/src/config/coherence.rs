@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{AccountsKind, Config, LogKind, Problem, ReadModelKind, SagasKind};
+use super::{Config, DatabaseKind, LogKind, Problem, Secret};
 
 /// Everything in `config` that does not go together, each with the fix.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
@@ -24,36 +24,10 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         "log.brokers",
         "brokers are given but the log is embedded; set log.kind to kafka, or leave log.brokers away",
     );
-    refuse(
-        config.read_model.kind == ReadModelKind::Postgres && config.read_model.postgres_url.is_none(),
-        "read_model.postgres_url",
-        "Postgres needs its URL; set it to postgres://user:password@host/database, or read_model.kind to sqlite",
-    );
-    refuse(
-        config.read_model.kind == ReadModelKind::Sqlite && config.read_model.postgres_url.is_some(),
-        "read_model.postgres_url",
-        "a database is given but the read model is SQLite; set read_model.kind to postgres, or leave it away",
-    );
-    refuse(
-        config.sagas.kind == SagasKind::Postgres && config.sagas.postgres_url.is_none(),
-        "sagas.postgres_url",
-        "Postgres needs its URL; set it to postgres://user:password@host/database, or sagas.kind to sqlite",
-    );
-    refuse(
-        config.sagas.kind == SagasKind::Sqlite && config.sagas.postgres_url.is_some(),
-        "sagas.postgres_url",
-        "a database is given but sagas are kept in SQLite; set sagas.kind to postgres, or leave it away",
-    );
-    refuse(
-        config.auth.kind == AccountsKind::Postgres && config.auth.postgres_url.is_none(),
-        "auth.postgres_url",
-        "Postgres needs its URL; set it to postgres://user:password@host/database, or auth.kind to sqlite",
-    );
-    refuse(
-        config.auth.kind == AccountsKind::Sqlite && config.auth.postgres_url.is_some(),
-        "auth.postgres_url",
-        "a database is given but accounts are kept in SQLite; set auth.kind to postgres, or leave it away",
-    );
+    let (read_model, sagas, auth) = (&config.read_model, &config.sagas, &config.auth);
+    database(&mut refuse, "read_model", "the read model is SQLite", read_model.kind, read_model.postgres_url.as_ref());
+    database(&mut refuse, "sagas", "sagas are kept in SQLite", sagas.kind, sagas.postgres_url.as_ref());
+    database(&mut refuse, "auth", "accounts are kept in SQLite", auth.kind, auth.postgres_url.as_ref());
     refuse(
         production && config.tokens.secure_cookies == Some(false),
         "tokens.secure_cookies",
@@ -85,6 +59,21 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         "it must be less than http.request_ms_max, so that a command is answered before its request is cut off",
     );
     problems
+}
+
+/// The URL is there exactly if it is used. `embedded` says what holds without Postgres.
+fn database(refuse: &mut impl FnMut(bool, &str, &str), section: &str, embedded: &str, kind: DatabaseKind, url: Option<&Secret>) {
+    let setting = format!("{section}.postgres_url");
+    refuse(
+        kind == DatabaseKind::Postgres && url.is_none(),
+        &setting,
+        &format!("Postgres needs its URL; set it to postgres://user:password@host/database, or {section}.kind to sqlite"),
+    );
+    refuse(
+        kind == DatabaseKind::Sqlite && url.is_some(),
+        &setting,
+        &format!("a database is given but {embedded}; set {section}.kind to postgres, or leave it away"),
+    );
 }
 
 fn unspecified(address: &str) -> bool {

@@ -23,8 +23,8 @@ mod values;
 pub use document::markdown;
 pub use layers::{Flag, Loaded, Problem, Problems, Row, Sources, load};
 pub use sections::{
-    AccountsKind, Auth, Command, Http, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, ReadModelKind, Sagas, SagasKind,
-    Telemetry, Tokens, Upstream, Ws,
+    Auth, Command, DatabaseKind, Http, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, Sagas, Telemetry, Tokens,
+    Upstream, Ws,
 };
 pub use setting::{Kind, Section, Setting};
 pub use values::{Properties, Secret};

@@ -46,28 +46,8 @@ words! {
 }
 
 words! {
-    /// Where the read model is kept.
-    pub enum ReadModelKind {
-        /// In a file of this process.
-        Sqlite = "sqlite",
-        /// In Postgres.
-        Postgres = "postgres",
-    }
-}
-
-words! {
-    /// Where the state of sagas is kept.
-    pub enum SagasKind {
-        /// In a file of this process.
-        Sqlite = "sqlite",
-        /// In Postgres.
-        Postgres = "postgres",
-    }
-}
-
-words! {
-    /// Where accounts are kept.
-    pub enum AccountsKind {
+    /// Where what one service keeps for itself is kept: the read model, accounts, the state of sagas.
+    pub enum DatabaseKind {
         /// In a file of this process.
         Sqlite = "sqlite",
         /// In Postgres.
@@ -131,7 +111,7 @@ section! {
     /// The read model: what queries read. It can be thrown away and is then built again from the log.
     pub struct ReadModel = "read_model" {
         /// `sqlite`: a file in the data folder, for one process. `postgres`: for any number of nodes.
-        kind: ReadModelKind = ReadModelKind::Sqlite, Kind::OneOf(ReadModelKind::WORDS);
+        kind: DatabaseKind = DatabaseKind::Sqlite, Kind::OneOf(DatabaseKind::WORDS);
         /// The Postgres database, with user and password.
         postgres_url: Option<Secret> = None, Kind::Url(&["postgres", "postgresql"]);
         /// The Postgres schema of the first generation; a later one, built beside it, has `_g2` and so on behind the name, and what says which is live has `_control`.
@@ -235,7 +215,7 @@ section! {
     /// Accounts, passwords and sessions: auth-api's own. The service secret concerns whoever needs a token of its own, too.
     pub struct Auth = "auth" {
         /// `sqlite`: a file in the data folder, for one process. `postgres`: for any number of nodes.
-        kind: AccountsKind = AccountsKind::Sqlite, Kind::OneOf(AccountsKind::WORDS);
+        kind: DatabaseKind = DatabaseKind::Sqlite, Kind::OneOf(DatabaseKind::WORDS);
         /// The Postgres database, with user and password; best one that no other service may reach.
         postgres_url: Option<Secret> = None, Kind::Url(&["postgres", "postgresql"]);
         /// The Postgres schema.
@@ -271,7 +251,7 @@ section! {
     /// Sagas: what takes several steps in several services, such as a registration. The orchestrator's own.
     pub struct Sagas = "sagas" {
         /// `sqlite`: a file in the data folder, for one process. `postgres`: for any number of nodes.
-        kind: SagasKind = SagasKind::Sqlite, Kind::OneOf(SagasKind::WORDS);
+        kind: DatabaseKind = DatabaseKind::Sqlite, Kind::OneOf(DatabaseKind::WORDS);
         /// The Postgres database, with user and password.
         postgres_url: Option<Secret> = None, Kind::Url(&["postgres", "postgresql"]);
         /// The Postgres schema.

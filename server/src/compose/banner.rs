@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use infra::config::{AccountsKind, Config, LogKind, ReadModelKind};
+use infra::config::{Config, DatabaseKind, LogKind};
 
 use super::{Role, options};
 use crate::cli::VERSION;
@@ -66,14 +66,14 @@ fn lines(role: Role, config: &Config, folder: &Path, at: Reached) -> Vec<String>
     }
     if role.needs_read_model() {
         lines.push(match config.read_model.kind {
-            ReadModelKind::Sqlite => format!("  read model  SQLite in {}", folder.join("timeline.*").display()),
-            ReadModelKind::Postgres => format!("  read model  Postgres, schema {}", config.read_model.schema),
+            DatabaseKind::Sqlite => format!("  read model  SQLite in {}", folder.join("timeline.*").display()),
+            DatabaseKind::Postgres => format!("  read model  Postgres, schema {}", config.read_model.schema),
         });
     }
     if role.needs_accounts() {
         lines.push(match config.auth.kind {
-            AccountsKind::Sqlite => format!("  accounts    SQLite in {}", folder.join("auth.sqlite").display()),
-            AccountsKind::Postgres => format!("  accounts    Postgres, schema {}", config.auth.schema),
+            DatabaseKind::Sqlite => format!("  accounts    SQLite in {}", folder.join("auth.sqlite").display()),
+            DatabaseKind::Postgres => format!("  accounts    Postgres, schema {}", config.auth.schema),
         });
     }
     lines.push(format!("  internal    http://{internal}: health, metrics, tools; not for the outside"));

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use infra::clock::{Clock, SystemClock};
-use infra::config::{Config, Loaded, LogKind, ReadModelKind};
+use infra::config::{Config, DatabaseKind, Loaded, LogKind};
 use infra::http::internal::internal_router;
 use infra::lifecycle::{Lifecycle, Stage, signals};
 
@@ -87,7 +87,7 @@ impl Role {
         if alone && self.needs_log() && config.log.kind == LogKind::Embedded {
             bail!("log.kind: the embedded log serves one process; set it to kafka for {name}, or run `sarangbang all`");
         }
-        if alone && self.needs_read_model() && config.read_model.kind == ReadModelKind::Sqlite {
+        if alone && self.needs_read_model() && config.read_model.kind == DatabaseKind::Sqlite {
             bail!("read_model.kind: a SQLite file serves one process; set it to postgres for {name}, or run `sarangbang all`");
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use infra::config::{AccountsKind, Config, LogKind, ReadModelKind, SagasKind};
+use infra::config::{Config, DatabaseKind, LogKind};
 use infra::credentials::Credentials;
 use infra::log::Log;
 use infra::read_model::generations::Generations;
@@ -37,11 +37,11 @@ pub async fn log(config: &Config) -> Result<Arc<dyn Log>> {
 /// Opens the read model's generations.
 pub async fn generations(config: &Config) -> Result<Arc<dyn Generations>> {
     match config.read_model.kind {
-        ReadModelKind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let file = config.node.data_folder.join("timeline.sqlite");
             infra::read_model::sqlite::generations(&file).await.with_context(|| format!("the read model in {}", file.display()))
         }
-        ReadModelKind::Postgres => {
+        DatabaseKind::Postgres => {
             let Some(url) = &config.read_model.postgres_url else { bail!("read_model.postgres_url is not set") };
             let (schema, connections) = (&config.read_model.schema, config.read_model.postgres_connections_max);
             let attempt = || infra::read_model::postgres::generations(url.reveal(), schema, connections);
@@ -54,11 +54,11 @@ pub async fn generations(config: &Config) -> Result<Arc<dyn Generations>> {
 /// Opens the state of sagas.
 pub async fn saga_state(config: &Config) -> Result<Arc<dyn SagaState>> {
     match config.sagas.kind {
-        SagasKind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let file = config.node.data_folder.join("sagas.sqlite");
             saga_state::open(&file).await.with_context(|| format!("the state of sagas in {}", file.display()))
         }
-        SagasKind::Postgres => {
+        DatabaseKind::Postgres => {
             let Some(url) = &config.sagas.postgres_url else { bail!("sagas.postgres_url is not set") };
             let (schema, connections) = (&config.sagas.schema, config.sagas.postgres_connections_max);
             let attempt = || saga_state::connect(url.reveal(), schema, connections);
@@ -71,11 +71,11 @@ pub async fn saga_state(config: &Config) -> Result<Arc<dyn SagaState>> {
 /// Opens the accounts.
 pub async fn credentials(config: &Config) -> Result<Arc<dyn Credentials>> {
     match config.auth.kind {
-        AccountsKind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let file = config.node.data_folder.join("auth.sqlite");
             infra::credentials::sqlite::open(&file).await.with_context(|| format!("the accounts in {}", file.display()))
         }
-        AccountsKind::Postgres => {
+        DatabaseKind::Postgres => {
             let Some(url) = &config.auth.postgres_url else { bail!("auth.postgres_url is not set") };
             let (schema, connections) = (&config.auth.schema, config.auth.postgres_connections_max);
             let attempt = || infra::credentials::postgres::connect(url.reveal(), schema, connections);

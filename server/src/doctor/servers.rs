@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use infra::config::{Config, LogKind, ReadModelKind};
+use infra::config::{Config, DatabaseKind, LogKind};
 use infra::log::kafka::{self, Level as TopicLevel};
 use infra::read_model::postgres::{self, Inspection};
 
@@ -21,7 +21,7 @@ pub async fn look(config: &Config) -> Vec<Finding> {
     if config.log.kind == LogKind::Kafka {
         findings.extend(topics(config).await);
     }
-    if config.read_model.kind == ReadModelKind::Postgres {
+    if config.read_model.kind == DatabaseKind::Postgres {
         findings.extend(database(config).await);
     }
     if let Some(url) = &config.tokens.jwks_url {
