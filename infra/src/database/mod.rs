@@ -14,7 +14,7 @@ pub(crate) mod sqlite;
 mod transaction;
 mod value;
 
-pub(crate) use transaction::{Columns, Database, Row, Transaction};
+pub(crate) use transaction::{Columns, Database, Row, Transaction, transactions};
 pub(crate) use value::{Value, values};
 
 /// What went wrong with a database.

@@ -5,11 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Connection, Postgres, Row as _};
-use uuid::Uuid;
+use sqlx::{AssertSqlSafe, Connection, Postgres};
 
-use super::{Columns, Database, Fault, Row, Transaction, Value};
+use super::{Database, Fault, Transaction, transactions};
 
 /// How long a request waits for a connection.
 const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -117,45 +115,7 @@ impl Database for PgPool {
     }
 }
 
-struct Begun(sqlx::Transaction<'static, Postgres>);
-
-fn query(statement: &'static str, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
-    values.into_iter().fold(sqlx::query(statement), |query, value| match value {
-        Value::Text(text) => query.bind(text),
-        Value::Number(number) => query.bind(number),
-        Value::Id(id) => query.bind(id),
-        Value::Bytes(bytes) => query.bind(bytes),
-    })
-}
-
-#[async_trait]
-impl Transaction for Begun {
-    async fn rows(&mut self, statement: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Fault> {
-        let rows = query(statement, values).fetch_all(&mut *self.0).await.map_err(fault)?;
-        Ok(rows.into_iter().map(|row| Box::new(row) as Row).collect())
-    }
-    async fn run(&mut self, statement: &'static str, values: Vec<Value>) -> Result<u64, Fault> {
-        query(statement, values).execute(&mut *self.0).await.map(|done| done.rows_affected()).map_err(fault)
-    }
-    async fn commit(self: Box<Self>) -> Result<(), Fault> {
-        self.0.commit().await.map_err(fault)
-    }
-}
-
-impl Columns for PgRow {
-    fn text(&self, name: &str) -> Result<Option<String>, Fault> {
-        self.try_get(name).map_err(fault)
-    }
-    fn number(&self, name: &str) -> Result<Option<i64>, Fault> {
-        self.try_get(name).map_err(fault)
-    }
-    fn id(&self, name: &str) -> Result<Option<Uuid>, Fault> {
-        self.try_get(name).map_err(fault)
-    }
-    fn bytes(&self, name: &str) -> Result<Vec<u8>, Fault> {
-        self.try_get(name).map_err(fault)
-    }
-}
+transactions!(Postgres, PgArguments, PgRow);
 
 #[cfg(test)]
 mod tests {

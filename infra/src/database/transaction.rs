@@ -79,3 +79,58 @@ pub(crate) trait Database: Send + Sync + 'static {
     /// Begins one that only reads.
     async fn read(&self) -> Result<Box<dyn Transaction>, Fault>;
 }
+
+/// Transactions and rows over one of sqlx's databases. Its types have no common trait by which a value could be bound and read, so
+/// that this is written once as a macro.
+macro_rules! transactions {
+    ($database:ty, $arguments:ty, $row:ty) => {
+        struct Begun(sqlx::Transaction<'static, $database>);
+
+        fn query(
+            statement: &'static str,
+            values: Vec<$crate::database::Value>,
+        ) -> sqlx::query::Query<'static, $database, $arguments> {
+            use $crate::database::Value;
+            values.into_iter().fold(sqlx::query(statement), |query, value| match value {
+                Value::Text(text) => query.bind(text),
+                Value::Number(number) => query.bind(number),
+                Value::Id(id) => query.bind(id),
+                Value::Bytes(bytes) => query.bind(bytes),
+            })
+        }
+
+        #[async_trait::async_trait]
+        impl $crate::database::Transaction for Begun {
+            async fn rows(
+                &mut self,
+                statement: &'static str,
+                values: Vec<$crate::database::Value>,
+            ) -> Result<Vec<$crate::database::Row>, Fault> {
+                let rows = query(statement, values).fetch_all(&mut *self.0).await.map_err(fault)?;
+                Ok(rows.into_iter().map(|row| Box::new(row) as $crate::database::Row).collect())
+            }
+            async fn run(&mut self, statement: &'static str, values: Vec<$crate::database::Value>) -> Result<u64, Fault> {
+                query(statement, values).execute(&mut *self.0).await.map(|done| done.rows_affected()).map_err(fault)
+            }
+            async fn commit(self: Box<Self>) -> Result<(), Fault> {
+                self.0.commit().await.map_err(fault)
+            }
+        }
+
+        impl $crate::database::Columns for $row {
+            fn text(&self, name: &str) -> Result<Option<String>, Fault> {
+                sqlx::Row::try_get(self, name).map_err(fault)
+            }
+            fn number(&self, name: &str) -> Result<Option<i64>, Fault> {
+                sqlx::Row::try_get(self, name).map_err(fault)
+            }
+            fn id(&self, name: &str) -> Result<Option<uuid::Uuid>, Fault> {
+                sqlx::Row::try_get(self, name).map_err(fault)
+            }
+            fn bytes(&self, name: &str) -> Result<Vec<u8>, Fault> {
+                sqlx::Row::try_get(self, name).map_err(fault)
+            }
+        }
+    };
+}
+pub(crate) use transactions;
