@@ -42,28 +42,22 @@ mod on_sqlite {
 
 mod on_postgres {
     use infra::credentials::Fault;
-    use sqlx::postgres::PgConnection;
-    use sqlx::{AssertSqlSafe, Connection};
 
     use super::*;
+    use crate::schema::Schema;
 
-    struct Postgres {
-        url: String,
-        schema: String,
-    }
+    struct Postgres(Schema);
 
     #[async_trait]
     impl Adapter for Postgres {
         async fn fresh() -> Option<Self> {
-            let url = crate::server("SARANGBANG_TEST_POSTGRES")?;
-            Some(Self { url, schema: format!("test_{}", infra::random::uuid_v4().simple()) })
+            Schema::fresh().map(Self)
         }
         async fn open(&self) -> Arc<dyn Credentials> {
-            postgres::connect(&self.url, &self.schema, 8).await.unwrap()
+            postgres::connect(&self.0.url, &self.0.name, 8).await.unwrap()
         }
         async fn remove(self) {
-            let drop = format!("DROP SCHEMA {} CASCADE", self.schema);
-            sqlx::query(AssertSqlSafe(drop)).execute(&mut PgConnection::connect(&self.url).await.unwrap()).await.unwrap();
+            self.0.remove().await;
         }
     }
 

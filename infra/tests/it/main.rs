@@ -24,6 +24,7 @@ mod read_model_contract;
 mod read_model_generations;
 mod saga_state_adapters;
 mod saga_state_contract;
+mod schema;
 
 /// What the environment variable `name` says of a server for tests; nothing, with a line that says so, when it is not set.
 ///

@@ -71,45 +71,34 @@ mod on_sqlite {
 mod on_postgres {
     use infra::read_model::Fault;
     use infra::read_model::generations::{Control, Generation};
-    use sqlx::postgres::PgConnection;
-    use sqlx::{AssertSqlSafe, Connection};
+    use sqlx::AssertSqlSafe;
     use uuid::Uuid;
 
     use super::*;
+    use crate::schema::Schema;
 
-    struct Postgres {
-        url: String,
-        schema: String,
-    }
-
-    impl Postgres {
-        async fn connection(&self) -> PgConnection {
-            PgConnection::connect(&self.url).await.unwrap()
-        }
-    }
+    struct Postgres(Schema);
 
     #[async_trait]
     impl Adapter for Postgres {
         async fn fresh() -> Option<Self> {
-            let url = crate::server("SARANGBANG_TEST_POSTGRES")?;
-            let schema = format!("test_{}", infra::random::uuid_v4().simple());
-            Some(Self { url, schema })
+            Schema::fresh().map(Self)
         }
 
         async fn open(&self) -> Arc<dyn Timeline> {
-            postgres::connect(&self.url, &self.schema, 4).await.unwrap()
+            postgres::connect(&self.0.url, &self.0.name, 4).await.unwrap()
         }
 
         async fn generations(&self) -> Arc<dyn Generations> {
-            postgres::generations(&self.url, &self.schema, 4).await.unwrap()
+            postgres::generations(&self.0.url, &self.0.name, 4).await.unwrap()
         }
 
         async fn dump(&self) -> String {
-            let mut connection = self.connection().await;
+            let mut connection = self.0.connection().await;
             let mut dump = String::new();
             for table in TABLES.map(|table| table.name) {
                 let select =
-                    format!("SELECT '{table} ' || row_to_json(t)::text AS line FROM {}.{table} t ORDER BY line", self.schema);
+                    format!("SELECT '{table} ' || row_to_json(t)::text AS line FROM {}.{table} t ORDER BY line", self.0.name);
                 let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&mut connection).await.unwrap();
                 dump.extend(lines.into_iter().map(|line| line + "\n"));
             }
@@ -117,9 +106,9 @@ mod on_postgres {
         }
 
         async fn remove(self) {
-            for schema in [&*self.schema, &format!("{}_control", self.schema)] {
+            for schema in [&*self.0.name, &format!("{}_control", self.0.name)] {
                 let drop = format!("DROP SCHEMA IF EXISTS {schema} CASCADE");
-                sqlx::query(AssertSqlSafe(drop)).execute(&mut self.connection().await).await.unwrap();
+                sqlx::query(AssertSqlSafe(drop)).execute(&mut self.0.connection().await).await.unwrap();
             }
         }
     }
@@ -139,8 +128,8 @@ mod on_postgres {
     #[tokio::test]
     async fn what_is_inspected_is_the_live_generation() {
         let Some(adapter) = Postgres::fresh().await else { return };
-        let inspected = async || postgres::inspect(&adapter.url, &adapter.schema).await.unwrap();
-        assert_eq!((inspected().await.schema, inspected().await.schema_exists), (adapter.schema.clone(), false));
+        let inspected = async || postgres::inspect(&adapter.0.url, &adapter.0.name).await.unwrap();
+        assert_eq!((inspected().await.schema, inspected().await.schema_exists), (adapter.0.name.clone(), false));
         let generations = adapter.generations().await;
         let second = Generation::FIRST.next();
         drop(generations.open(second).await.unwrap());
@@ -148,7 +137,7 @@ mod on_postgres {
         let next = Control { live: second, last: second, ..stated.control };
         assert!(generations.decide(stated.revision, &next).await.unwrap());
         let found = inspected().await;
-        assert_eq!((found.schema, found.schema_exists), (format!("{}_g2", adapter.schema), true));
+        assert_eq!((found.schema, found.schema_exists), (format!("{}_g2", adapter.0.name), true));
         assert_eq!(found.migrations_run, found.migrations_known);
         generations.remove(second).await.unwrap();
         adapter.remove().await;
