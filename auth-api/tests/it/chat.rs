@@ -1,7 +1,7 @@
 //! A stand-in for command-api and the orchestrator: it takes what stands in `sagas.v1`, and writes `users.v1` as their owner.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use domain::wire::{Claim, Record, event_id};
 use domain::{CommandId, Envelope, Metadata, StreamId, Timestamp, UserId};
 use infra::clock::{Clock, SystemClock};
 use infra::log::{Log, Producer, Topic, TopicPartition, partition_for};
+use tokio::sync::watch;
 
 /// What the chat knows.
 pub struct Chat {
@@ -22,7 +23,7 @@ pub struct Chat {
     producer: Arc<dyn Producer>,
     state: Mutex<State>,
     /// While it is set, messages wait.
-    pub held: AtomicBool,
+    pub held: watch::Sender<bool>,
     /// Copies of requests that were taken before.
     pub copies: AtomicUsize,
 }
@@ -55,9 +56,7 @@ impl Chat {
         let mut tail = self.log.tail(TopicPartition { topic: Topic::Sagas, partition: 0 }, 0).await.unwrap();
         loop {
             for stored in tail.next(10, Duration::from_secs(1)).await.unwrap() {
-                while self.held.load(Ordering::SeqCst) {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
+                self.held.subscribe().wait_for(|held| !held).await.unwrap();
                 self.take(Said::of_record(&stored.record).unwrap()).await;
             }
         }

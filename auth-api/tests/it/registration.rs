@@ -1,6 +1,5 @@
 //! Registration, from the request to the first sign-in.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use auth_api::Options;
@@ -47,7 +46,7 @@ async fn somebody_registers_and_signs_in_and_nothing_secret_is_said_anywhere() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_too_long_is_told_where_to_ask() {
     let world = World::new().await;
-    world.chat.held.store(true, Ordering::SeqCst);
+    world.chat.held.send_replace(true);
     let node = world.node(Options { registration_wait_max: Duration::from_millis(50), ..options() }).await;
     let (status, headers, body) = node.post("/user", &person("ann"), &[KEY]).await;
     assert_eq!((status, &body["state"], &body["userId"]), (202, &json!("pending"), &json!("ann")));
@@ -58,7 +57,7 @@ async fn who_waits_too_long_is_told_where_to_ask() {
 
     let stream = node.http.get(format!("{}{location}/events", node.url)).send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
-    world.chat.held.store(false, Ordering::SeqCst);
+    world.chat.held.send_replace(false);
     // The stream ends by itself with the registration.
     let told = stream.text().await.unwrap();
     let states: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
