@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
@@ -11,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::patience::SOON;
+use crate::patience::{LATE, SOON};
 use crate::person::Person;
 
 /// A frame that does not follow on the one before.
@@ -49,17 +50,24 @@ impl Live {
         Ok(Self { socket, versions: BTreeMap::new() })
     }
 
-    /// Subscribes to a room, after the version that this client got last, if any, and returns the version it starts from.
+    /// Subscribes to a room, after the version that this client got last, if any, and returns the version it starts from. While the
+    /// server says that its read model is behind, it asks again, as clients do.
     ///
     /// # Errors
-    /// When it is refused.
+    /// When it is refused, or the read model stays behind.
     pub async fn subscribe(&mut self, room: &str, after_version: Option<u64>) -> Result<u64> {
         let mut frame = json!({ "type": "subscribe", "room": room });
         if let (Some(version), Some(fields)) = (after_version, frame.as_object_mut()) {
             fields.insert("afterVersion".to_owned(), json!(version));
         }
-        self.send(&frame).await?;
-        let answer = self.next_of(&["subscribed", "error", "resync"]).await?;
+        let began = Instant::now();
+        let answer = loop {
+            self.send(&frame).await?;
+            let answer = self.next_of(&["subscribed", "error", "resync"]).await?;
+            if !is_behind(&answer) || began.elapsed() > LATE {
+                break answer;
+            }
+        };
         ensure!(is(&answer, "subscribed"), "{answer}");
         let version = answer.get("version").and_then(Value::as_u64).context("subscribed without a version")?;
         self.versions.insert(room.to_owned(), after_version.unwrap_or(version));
@@ -90,13 +98,17 @@ impl Live {
         tokio::time::timeout(SOON, wait).await.with_context(|| format!("no frame {types:?} within {SOON:?}"))?
     }
 
-    /// The next message of a room, and nothing else of it before.
+    /// The next message of a room, and nothing else of it before. Where the read model falls behind, it goes on from where it was.
     ///
     /// # Errors
-    /// As [`Live::next_of`].
+    /// As [`Live::next_of`] and [`Live::subscribe`].
     pub async fn next_message(&mut self, room: &str) -> Result<Value> {
         loop {
             let frame = self.next_of(&["message", "resync", "error"]).await?;
+            if is_behind(&frame) {
+                self.subscribe(room, self.version(room)).await?;
+                continue;
+            }
             ensure!(is(&frame, "message"), "{frame}");
             if frame.get("room").and_then(Value::as_str) == Some(room) {
                 return frame.get("message").cloned().context("a message frame without a message");
@@ -152,6 +164,11 @@ fn check_chain(versions: &mut BTreeMap<String, u64>, frame: &Value) -> Result<()
     };
     let known = versions.insert(room.to_owned(), version);
     if known == Some(previous) && version > previous { Ok(()) } else { Err(BrokenChain { known, frame: frame.clone() }) }
+}
+
+/// The read model has not come to where this client is, which passes: a projector has just joined or died.
+fn is_behind(frame: &Value) -> bool {
+    is(frame, "resync") && frame.get("reason").and_then(Value::as_str) == Some("read-model-behind")
 }
 
 fn is(frame: &Value, kind: &str) -> bool {
