@@ -86,7 +86,7 @@ use relation::Command::Unfriend;
 )]
 #[case::befriend(of_pair(OWNER, [OWNER, MEMBER], befriend()), [Ok(()), Ok(()), Ok(()), Ok(())])]
 #[case::befriend_for_another(of_pair(MEMBER, [OWNER, MEMBER], befriend()), [Err(OnBehalf), Err(OnBehalf), Err(OnBehalf), Ok(())])]
-#[case::unfriend_for_another(of_pair(MEMBER, [OWNER, MEMBER], Unfriend), [Err(OnBehalf), Err(OnBehalf), Ok(()), Ok(())])]
+#[case::unfriend_for_another(of_pair(MEMBER, [OWNER, MEMBER], Unfriend), [Err(OnBehalf), Err(OnBehalf), Err(OnBehalf), Ok(())])]
 #[case::between_two_others(of_pair(OWNER, [OTHER_MEMBER, MEMBER], Unfriend), [Err(NotOneOfTheTwo); 4])]
 #[case::a_relation_command_to_a_user(
     command(OWNER, StreamId::User(person(OWNER)), Body::Relation(Unfriend)), [Err(WrongStream); 4]
