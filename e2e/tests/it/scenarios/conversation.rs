@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::live::Live;
-
 use e2e::person::{Person, key};
 use e2e::system::Addresses;
 use reqwest::{Method, StatusCode};
