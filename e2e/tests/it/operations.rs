@@ -150,7 +150,7 @@ async fn doctor_says_what_can_be_reached_and_names_a_wrong_topic_setting() -> Re
     admin.alter_configs([&expiring], &AdminOptions::new()).await?;
     until("the doctor names the setting", LATE, || async {
         let ill = says(node, &[]).await?;
-        let named = format!("topic {topic}: retention.ms is 604800000, wanted is -1");
+        let named = format!("{topic}: retention.ms is 604800000, wanted is -1");
         ensure!(!ill.succeeded && ill.line("FAIL", "topic").is_some_and(|line| line.contains(&named)), "{}", ill.text);
         ensure!(ill.line("OK", "Kafka").is_some(), "{}", ill.text);
         Ok(Some(()))

@@ -79,7 +79,9 @@ async fn nodes_that_start_at_once_agree_on_the_topics() {
     }
     let findings = kafka::inspect(&kafka.options).await.unwrap();
     assert!(findings.iter().all(|finding| finding.level < Level::Wrong));
-    let warned: Vec<_> = findings.iter().filter(|finding| finding.level == Level::Warning).map(|found| found.setting).collect();
+    // A broker of the loaded machine may just lag behind, which is no matter of settings.
+    let settings = findings.iter().filter(|finding| finding.setting != "in-sync replicas");
+    let warned: Vec<_> = settings.filter(|finding| finding.level == Level::Warning).map(|found| found.setting).collect();
     assert_eq!(warned, ["partitions", "partitions"], "two partitions are few; all else is as wanted");
 }
 

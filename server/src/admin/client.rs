@@ -67,7 +67,11 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
         let token = self.tokens.token().await?;
-        let answer = request.bearer_auth(&*token.0).send().await.with_context(|| format!("{} does not answer", self.url))?;
+        let answer = request
+            .bearer_auth(&*token.0)
+            .send()
+            .await
+            .with_context(|| format!("{} does not answer; start the system there (./run), or set --url", self.url))?;
         if answer.status().is_success() {
             return Ok(answer);
         }

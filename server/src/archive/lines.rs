@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use domain::Timestamp;
 use domain::text::MessageText;
 use serde::Deserialize;
+use serde_json::error::Category;
 
 /// The most bytes of a line: more than the longest message in JSON that escapes every character.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
@@ -167,10 +168,18 @@ enum Event {
 
 fn parse(raw: &[u8], number: u64) -> Result<Line, String> {
     // What serde says may quote the text, which may be anybody's; its place is enough to find it.
-    let place = |error: serde_json::Error| {
-        format!("this is not a line of an archive ({:?} error, column {})", error.classify(), error.column())
+    let place = |error: serde_path_to_error::Error<serde_json::Error>| {
+        let (path, error) = (error.path().to_string(), error.inner());
+        let field = if path == "." { String::new() } else { format!("the field {path:?}, ") };
+        let kind = match error.classify() {
+            Category::Data => "a value of another kind, or one too many or missing",
+            Category::Syntax | Category::Eof | Category::Io => "no JSON",
+        };
+        format!("this is not a line of an archive: {kind} ({field}column {})", error.column())
     };
-    let raw: Raw = serde_json::from_slice(raw).map_err(place)?;
+    let mut json = serde_json::Deserializer::from_slice(raw);
+    let raw: Raw = serde_path_to_error::deserialize(&mut json).map_err(place)?;
+    json.end().map_err(|error| format!("this is not a line of an archive: something follows (column {})", error.column()))?;
     let what = match (raw.text, raw.event, raw.to) {
         (Some(text), None, None) => What::Said(MessageText::parse(&text).map_err(|error| format!("the text: {error}"))?),
         (None, Some(Event::Joined), None) => What::Joined,
@@ -216,7 +225,7 @@ mod tests {
         assert_eq!(lines[1].what, What::Renamed("Bo2".to_owned()));
         let named: Vec<_> = refused.iter().map(|bad| (bad.line.rsplit(':').next().unwrap(), bad.reason.as_str())).collect();
         assert_eq!(named[0], ("4", "the text: it contains the control character U+0000"));
-        assert!(named[1].0 == "5" && named[1].1.starts_with("this is not a line"), "{named:?}");
+        assert!(named[1].0 == "5" && named[1].1.contains("the field \"at\""), "{named:?}");
         assert!(named[2].0 == "6" && named[2].1.starts_with("a line has either"), "{named:?}");
     }
 

@@ -67,7 +67,7 @@ pub fn present_service_secret(config: &Config) -> Result<ServiceSecret> {
     let secret = of_services(config);
     if !secret.file.exists() {
         bail!(
-            "{}: there is no service secret at {}; start the server first, or name its file",
+            "{}: there is no service secret at {}; start the system first (./run), or name its file",
             secret.setting,
             secret.file.display()
         );

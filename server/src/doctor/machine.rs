@@ -1,5 +1,6 @@
 //! What this machine offers: folder, disk, addresses, open files, clock, secrets.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -128,7 +129,10 @@ fn secret(what: &'static str, secret: &secrets::Secret, config: &Config) -> Find
         _ if config.production() && !secret.given => {
             Finding::fail(what, format!("none is named; production makes up no secret (set {setting})"))
         }
-        _ if secret.given => Finding::fail(what, format!("{file} cannot be read; check {setting}")),
+        Err(error) if secret.given && error.kind() != ErrorKind::NotFound => {
+            Finding::fail(what, format!("{file} cannot be read: {error}; check {setting}"))
+        }
+        _ if secret.given && config.production() => Finding::fail(what, format!("{file} is not there; check {setting}")),
         _ => Finding::ok(what, format!("will be made in {file}")),
     }
 }

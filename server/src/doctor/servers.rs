@@ -65,7 +65,9 @@ async fn topics(config: &Config) -> Vec<Finding> {
         }
     }
     let settings: usize = good.values().sum();
-    findings.push(Finding::ok("topics", format!("{settings} settings of {} topics are as they should be", good.len())));
+    if settings > 0 {
+        findings.push(Finding::ok("topics", format!("{settings} settings of {} topics are as they should be", good.len())));
+    }
     findings
 }
 

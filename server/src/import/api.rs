@@ -158,7 +158,7 @@ impl Api {
     /// Asks once, so that a wrong address is told at once and not after minutes of patience.
     async fn is_there(&self) -> Result<()> {
         let url = format!("{}/health/live", self.addresses.internal);
-        let hint = || format!("nobody answers at {url}; is the server running there? (else set --internal-url and --url)");
+        let hint = || format!("nobody answers at {url}; start the system there (./run), or set --internal-url and --url");
         self.http.get(&url).send().await.and_then(Response::error_for_status).with_context(hint)?;
         Ok(())
     }

@@ -89,6 +89,9 @@ async fn import(options: &cli::Import, api: Arc<Api>, plans: Vec<Plan>) -> Resul
     if !report.finished {
         bail!("not finished; the same command goes on from there");
     }
+    if report.messages_done + report.memberships == 0 && !report.refused.is_empty() {
+        bail!("nothing was imported: every line was refused");
+    }
     Ok(())
 }
 

@@ -85,7 +85,7 @@ fn a_port_that_is_taken_and_a_missing_secret_are_told_with_the_fix() {
     let archive = folder.path().join("a.jsonl");
     std::fs::write(&archive, "").unwrap();
     let refused = complained(&sarangbang(&["import", archive.to_str().unwrap(), "--data-folder", data], &[]));
-    assert!(refused.contains("there is no service secret") && refused.contains("start the server first"), "{refused}");
+    assert!(refused.contains("there is no service secret") && refused.contains("./run"), "{refused}");
 }
 
 #[test]

@@ -131,9 +131,10 @@ pub async fn inspect(options: &Options) -> Result<Vec<Finding>, Fault> {
 
 fn refuse_what_is_wrong(findings: &[Finding]) -> Result<(), Fault> {
     for warning in findings.iter().filter(|finding| finding.level == Level::Warning) {
-        tracing::warn!("{warning}");
+        tracing::warn!("topic {warning}");
     }
-    let wrong: Vec<_> = findings.iter().filter(|finding| finding.level == Level::Wrong).map(ToString::to_string).collect();
+    let wrong: Vec<_> =
+        findings.iter().filter(|finding| finding.level == Level::Wrong).map(|wrong| format!("topic {wrong}")).collect();
     if wrong.is_empty() { Ok(()) } else { Err(Fault::Misconfigured(wrong.join("; "))) }
 }
 

@@ -86,7 +86,10 @@ pub enum Level {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { topic, setting, value, wanted, why, .. } = self;
-        write!(f, "topic {topic}: {setting} is {value}, wanted is {wanted}: {why}")
+        if *setting == EXISTENCE {
+            return write!(f, "{topic} is missing: {why}");
+        }
+        write!(f, "{topic}: {setting} is {value}, wanted is {wanted}: {why}")
     }
 }
 
@@ -288,6 +291,7 @@ impl Admin {
             findings.push(self.judge_count(topic, partitions));
             let replicas = self.replicas_in(&metadata, topic);
             findings.push(self.judge_replicas(name, replicas, self.replicas_wanted(&metadata)));
+            findings.push(judge_in_sync(name, self.in_sync_in(&metadata, topic), replicas));
             findings.extend(wanted(topic, replicas).into_iter().map(|wanted| judge(name, wanted, config)));
         }
         Ok(findings)
@@ -339,6 +343,13 @@ impl Admin {
         let replicas = found.and_then(|found| found.partitions().iter().map(|one| one.replicas().len()).min());
         replicas.unwrap_or_default()
     }
+
+    /// The replicas that are up to date, of the partition that has the fewest of them.
+    fn in_sync_in(&self, metadata: &Metadata, topic: Topic) -> usize {
+        let found = metadata.topics().iter().find(|found| found.name() == self.topics.name(topic));
+        let in_sync = found.and_then(|found| found.partitions().iter().map(|one| one.isr().len()).min());
+        in_sync.unwrap_or_default()
+    }
 }
 
 impl Drop for Ending {
@@ -365,6 +376,18 @@ fn missing(name: &str) -> Finding {
     }
 }
 
+/// Only a warning: a node has to start while a broker is down.
+fn judge_in_sync(name: &str, in_sync: usize, replicas: usize) -> Finding {
+    Finding {
+        level: if in_sync >= replicas { Level::Good } else { Level::Warning },
+        topic: name.to_owned(),
+        setting: "in-sync replicas",
+        value: in_sync.to_string(),
+        wanted: replicas.to_string(),
+        why: "a broker is down or lags behind; with fewer than min.insync.replicas nothing can be written",
+    }
+}
+
 fn judge(name: &str, wanted: Wanted, config: &ConfigResource) -> Finding {
     let value = config.get(wanted.setting).and_then(|entry| entry.value.clone()).unwrap_or_else(|| "not set".to_owned());
     let number = |text: &str| text.parse::<i64>().ok();
@@ -380,4 +403,18 @@ fn requests() -> AdminOptions {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Fault::Unavailable(format!("a call to Kafka broke off: {error}")))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_is_down_is_a_warning_that_says_so() {
+        assert_eq!(judge_in_sync("t", 3, 3).level, Level::Good);
+        let behind = judge_in_sync("t", 2, 3);
+        assert_eq!(behind.level, Level::Warning);
+        assert!(behind.to_string().starts_with("t: in-sync replicas is 2, wanted is 3: a broker is down"), "{behind}");
+        assert_eq!(missing("t").to_string(), "t is missing: a node creates it when it starts");
+    }
 }
