@@ -435,6 +435,7 @@ event_types! {
     user::Registered = "sarangbang.user.registered.v1",
     user::ProfileChanged = "sarangbang.user.profile-changed.v1",
     user::MuteChanged = "sarangbang.user.mute-changed.v1",
+    user::VisibilityChanged = "sarangbang.user.visibility-changed.v1",
     user::Deactivated = "sarangbang.user.deactivated.v1",
     relation::FriendRequested = "sarangbang.relation.friend-requested.v1",
     relation::FriendAccepted = "sarangbang.relation.friend-accepted.v1",

@@ -50,6 +50,7 @@ pub const ASSETS: &[Asset] = &[
     asset!(js "names.js"),
     asset!(js "notices.js"),
     asset!(js "outbox.js"),
+    asset!(js "people.js"),
     asset!(js "room.js"),
     asset!(js "roomlist.js"),
     asset!(js "row.js"),

@@ -6,9 +6,10 @@
 use std::collections::btree_map::Entry;
 
 use domain::room::{Details, Member, MessageDeleted, MessageFacts, Reaction};
-use domain::{Envelope, Event, RoomId, StreamId, Timestamp, UserId, room, user};
+use domain::{Envelope, Event, RoomId, StreamId, Timestamp, UserId, relation, room, user};
 use infra::read_model::{
-    Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RoomHeadRow, RoomRow, UserRow,
+    Changes, DeactivationRow, Friendship, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RelationRow,
+    RoomHeadRow, RoomRow, UserRow, VisibilityRow,
 };
 
 /// Adds what `envelope` changes to `changes`.
@@ -17,8 +18,7 @@ pub fn project(envelope: &Envelope, changes: &mut Changes) {
     match (&envelope.stream, &envelope.event) {
         (StreamId::User(user), Event::User(event)) => of_user(user, event, version, changes),
         (StreamId::Room(room), Event::Room(event)) => RoomProjection { room: *room, version, changes }.apply(event),
-        // Who is whose friend stands in no table of this read model.
-        (StreamId::Relation(_), Event::Relation(_)) => {}
+        (StreamId::Relation(_), Event::Relation(event)) => of_relation(event, version, changes),
         // The decoder takes the stream from the topic and the event from its type: an event of one aggregate on the stream of
         // another says nothing about it, and changes nothing.
         (StreamId::User(_) | StreamId::Relation(_) | StreamId::Room(_), _) => {}
@@ -45,10 +45,32 @@ fn of_user(user: &UserId, event: &user::Event, version: u64, changes: &mut Chang
         user::Event::MuteChanged(change) => {
             changes.mutes.insert((user.clone(), change.room_id), MuteRow { muted: change.muted, version });
         }
+        user::Event::VisibilityChanged(change) => {
+            changes.visibilities.insert(user.clone(), VisibilityRow { presence_hidden: change.presence_hidden, version });
+        }
         user::Event::Deactivated(gone) => {
             changes.deactivations.insert(user.clone(), DeactivationRow { deactivated_at: gone.deactivated_at, version });
         }
     }
+}
+
+/// Every event between two people says how they stand now: a request or a friendship only comes to be where nobody blocks, and a
+/// block ends both.
+fn of_relation(event: &relation::Event, version: u64, changes: &mut Changes) {
+    let step = event.step();
+    // Of the one who did it, and of the other one: how far the friendship is, and whether they block.
+    let (mine, theirs) = match event {
+        relation::Event::FriendRequested(_) => ((Friendship::Outgoing, false), (Friendship::Incoming, false)),
+        relation::Event::FriendAccepted(_) => ((Friendship::Friends, false), (Friendship::Friends, false)),
+        relation::Event::FriendDeclined(_) | relation::Event::FriendRemoved(_) => {
+            ((Friendship::None, false), (Friendship::None, false))
+        }
+        relation::Event::Blocked(blocked) => ((Friendship::None, true), (Friendship::None, blocked.mutual)),
+        relation::Event::Unblocked(unblocked) => ((Friendship::None, false), (Friendship::None, unblocked.still_blocked)),
+    };
+    let row = |(friendship, blocks), blocked| RelationRow { friendship, blocks, blocked, changed_at: step.at, version };
+    changes.relations.insert((step.by.clone(), step.other.clone()), row(mine, theirs.1));
+    changes.relations.insert((step.other.clone(), step.by.clone()), row(theirs, mine.1));
 }
 
 /// One event of one room on its way to rows.

@@ -104,7 +104,12 @@ impl Command {
                 | relation::Command::Block { .. }
                 | relation::Command::Unblock,
             )
-            | Body::User(user::Command::ChangeProfile { .. } | user::Command::SetMuted { .. } | user::Command::Deactivate)
+            | Body::User(
+                user::Command::ChangeProfile { .. }
+                | user::Command::SetMuted { .. }
+                | user::Command::SetVisibility { .. }
+                | user::Command::Deactivate,
+            )
             | Body::Room(
                 room::Command::Rename { .. }
                 | room::Command::SetTopic { .. }

@@ -34,6 +34,11 @@ pub enum Command {
         /// Whether it is muted from now on.
         muted: bool,
     },
+    /// Switch presence and typing off, or on again.
+    SetVisibility {
+        /// Whether others are shown neither from now on.
+        presence_hidden: bool,
+    },
     /// Leave for good.
     Deactivate,
 }

@@ -1,7 +1,9 @@
 //! What a user stream allows. That nobody but the person commands it (registration apart) is checked before, from the stream's
 //! id: [`crate::Command::authorise`].
 
-use super::{Command, Deactivated, Event, MUTED_ROOMS_MAX, MuteChanged, Profile, ProfilePersonal, Refusal, User};
+use super::{
+    Command, Deactivated, Event, MUTED_ROOMS_MAX, MuteChanged, Profile, ProfilePersonal, Refusal, User, VisibilityChanged,
+};
 use crate::command::{Context, Decision};
 use crate::ids::RoomId;
 use crate::text::{StatusText, UserName};
@@ -25,6 +27,13 @@ pub fn decide(user: &User, command: &Command, context: Context<'_>) -> Decided {
         Command::SetMuted { room, muted } => {
             active(user)?;
             set_muted(user, *room, *muted)
+        }
+        Command::SetVisibility { presence_hidden } => {
+            active(user)?;
+            if user.presence_hidden == *presence_hidden {
+                return Ok(Decision::AlreadySo);
+            }
+            Ok(Decision::Event(Event::VisibilityChanged(VisibilityChanged { presence_hidden: *presence_hidden })))
         }
         Command::Deactivate if user.deactivated => Ok(Decision::AlreadySo),
         Command::Deactivate => {

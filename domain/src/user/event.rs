@@ -15,6 +15,8 @@ pub enum Event {
     ProfileChanged(Profile),
     /// `sarangbang.user.mute-changed.v1`
     MuteChanged(MuteChanged),
+    /// `sarangbang.user.visibility-changed.v1`
+    VisibilityChanged(VisibilityChanged),
     /// `sarangbang.user.deactivated.v1`
     Deactivated(Deactivated),
 }
@@ -47,6 +49,14 @@ pub struct MuteChanged {
     pub room_id: RoomId,
     /// Whether it is muted now.
     pub muted: bool,
+}
+
+/// The person has switched presence off, or on again. Whether they are there at a moment is no event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VisibilityChanged {
+    /// Whether others are shown neither presence nor typing of theirs now.
+    pub presence_hidden: bool,
 }
 
 /// The person left for good.

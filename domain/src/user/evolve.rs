@@ -21,6 +21,7 @@ impl User {
                     self.muted.remove(&change.room_id);
                 }
             }
+            Event::VisibilityChanged(change) => self.presence_hidden = change.presence_hidden,
             Event::Deactivated(_) => self.deactivated = true,
         }
     }

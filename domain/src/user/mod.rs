@@ -9,7 +9,7 @@ mod state;
 
 pub use command::Command;
 pub use decide::decide;
-pub use event::{Deactivated, Event, MuteChanged, Profile, ProfilePersonal};
+pub use event::{Deactivated, Event, MuteChanged, Profile, ProfilePersonal, VisibilityChanged};
 pub use refusal::Refusal;
 pub use state::User;
 

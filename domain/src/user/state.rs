@@ -20,4 +20,7 @@ pub struct User {
     pub deactivated: bool,
     /// Rooms that the person does not want to hear of.
     pub muted: BTreeSet<RoomId>,
+    /// Whether they have switched presence off.
+    #[serde(default)]
+    pub presence_hidden: bool,
 }

@@ -182,6 +182,7 @@ fn one_of_each() -> Vec<Command> {
         of_user(OWNER, "new", register()),
         of_user(OWNER, OWNER, user::Command::ChangeProfile { user_name: UserName::parse("New").ok(), status_text }),
         of_user(OWNER, OWNER, user::Command::SetMuted { room: some_room(), muted: true }),
+        of_user(OWNER, OWNER, user::Command::SetVisibility { presence_hidden: true }),
         of_user(OWNER, OWNER, user::Command::Deactivate),
         of_pair(OWNER, [OWNER, MEMBER], befriend()),
         of_pair(OWNER, [OWNER, MEMBER], Unfriend),

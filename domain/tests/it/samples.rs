@@ -8,7 +8,7 @@ use domain::room::{
     MessagePersonal, MessageSent, Reaction, Role, RoomCreated, Status,
 };
 use domain::text::{Emoji, RoomName, StatusText, Topic, UserName};
-use domain::user::{Deactivated, MuteChanged, Profile, ProfilePersonal};
+use domain::user::{Deactivated, MuteChanged, Profile, ProfilePersonal, VisibilityChanged};
 use domain::wire::{Claim, Record, event_id};
 use domain::{Envelope, Metadata, Timestamp, relation, user};
 use uuid::Uuid;
@@ -84,6 +84,7 @@ fn users_events() -> Vec<(&'static str, user::Event)> {
         ("", user::Event::Registered(profile(""))),
         ("", user::Event::ProfileChanged(profile("away"))),
         ("", user::Event::MuteChanged(MuteChanged { room_id: room_id(), muted: true })),
+        ("", user::Event::VisibilityChanged(VisibilityChanged { presence_hidden: true })),
         ("", user::Event::Deactivated(Deactivated { deactivated_at: moment(9) })),
     ]
 }

@@ -24,6 +24,9 @@ fn room(n: usize) -> RoomId {
 fn mute(n: usize, muted: bool) -> Command {
     Command::SetMuted { room: room(n), muted }
 }
+fn hide(presence_hidden: bool) -> Command {
+    Command::SetVisibility { presence_hidden }
+}
 
 fn when(state: &mut User, command: &Command) -> Result<Decision<Event>, user::Refusal> {
     let actor = crate::scene::user("alice");
@@ -60,6 +63,8 @@ fn then(given: &[Command], command: &Command) -> String {
 #[case::change_to_the_same(change(Some("Alice"), Some("")), ["user-not-found", "already so", "user-deactivated"])]
 #[case::mute(mute(1, true), ["user-not-found", "mute-changed", "user-deactivated"])]
 #[case::unmute(mute(1, false), ["user-not-found", "already so", "user-deactivated"])]
+#[case::hide(hide(true), ["user-not-found", "visibility-changed", "user-deactivated"])]
+#[case::show(hide(false), ["user-not-found", "already so", "user-deactivated"])]
 #[case::deactivate(Command::Deactivate, ["user-not-found", "deactivated", "already so"])]
 fn a_user(#[case] command: Command, #[case] expected: [&str; 3]) {
     let registered = register("Alice");
@@ -108,6 +113,13 @@ fn muting_is_idempotent_and_taken_back() {
     assert_eq!(then(&[register("Alice"), mute(1, true)], &mute(1, true)), "already so");
     assert_eq!(then(&[register("Alice"), mute(1, true)], &mute(1, false)), "mute-changed");
     assert_eq!(then(&[register("Alice"), mute(1, true), mute(1, false)], &mute(1, true)), "mute-changed");
+}
+
+#[test]
+fn presence_is_switched_off_and_on_again() {
+    assert_eq!(then(&[register("Alice"), hide(true)], &hide(true)), "already so");
+    assert_eq!(then(&[register("Alice"), hide(true)], &hide(false)), "visibility-changed");
+    assert_eq!(then(&[register("Alice"), hide(true), hide(false)], &hide(true)), "visibility-changed");
 }
 
 #[test]

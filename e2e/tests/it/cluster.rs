@@ -8,6 +8,7 @@ use e2e::process::Signal;
 use e2e::system::{Cluster, SESSION_TIMEOUT_MS, servers};
 
 use crate::scenarios::conversation;
+use crate::scenarios::presence;
 use crate::scenarios::stream::Stream;
 use crate::stage;
 
@@ -27,6 +28,15 @@ async fn conversation_over_two_nodes_of_each_role() -> Result<()> {
         conversation::a_client_resumes_where_it_was(&at).await?;
     }
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_crosses_nodes_over_kafka() -> Result<()> {
+    let Some(servers) = servers()? else { return Ok(()) };
+    let stage = stage("cluster-presence").await?;
+    let system = Cluster::start(&stage.folder, &servers, 2).await?;
+    presence::friends_see_each_other(&system.addresses(0, 0)?, &system.addresses(1, 1)?).await?;
+    presence::friends_see_each_other(&system.addresses(0, 1)?, &system.addresses(1, 1)?).await
 }
 
 /// Either node may own the room: the one is killed, later the other, so that the owner is hit for certain.

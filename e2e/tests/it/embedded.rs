@@ -5,6 +5,7 @@ use e2e::person::Person;
 use e2e::system::Embedded;
 
 use crate::scenarios::conversation;
+use crate::scenarios::presence;
 use crate::scenarios::stream::Stream;
 use crate::stage;
 
@@ -17,6 +18,7 @@ async fn conversation() -> Result<()> {
     conversation::a_repeat_changes_nothing(&at).await?;
     conversation::who_is_removed_is_cut_off(&at).await?;
     conversation::a_client_resumes_where_it_was(&at).await?;
+    presence::friends_see_each_other(&at, &at).await?;
     system.node.stop().await
 }
 

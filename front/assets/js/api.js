@@ -154,5 +154,14 @@ export const api = {
   remove: (room, number, key) => call('DELETE', messagePath(room, number), { key }),
   react: (room, number, emoji, key) => call('PUT', `${messagePath(room, number)}/reactions/${part(emoji)}`, { key }),
   unreact: (room, number, emoji, key) => call('DELETE', `${messagePath(room, number)}/reactions/${part(emoji)}`, { key }),
+
+  friends: () => call('GET', '/chat/friends', { query: { limit: 200 } }),
+  befriend: (user, key) => call('PUT', `/chat/friends/${part(user)}`, { key }),
+  unfriend: (user, key) => call('DELETE', `/chat/friends/${part(user)}`, { key }),
+  blocks: () => call('GET', '/chat/blocks', { query: { limit: 200 } }),
+  block: (user, key) => call('PUT', `/chat/blocks/${part(user)}`, { key }),
+  unblock: (user, key) => call('DELETE', `/chat/blocks/${part(user)}`, { key }),
+  hidePresence: (presenceHidden, key) => call('PATCH', '/chat/people/me', { body: { presenceHidden }, key }),
+
   markRead: (room, number) => call('PUT', `${roomPath(room)}/read`, { body: { number } }),
 };

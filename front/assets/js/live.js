@@ -66,6 +66,11 @@ export class Live {
     if (this.#send({ type: 'typing', room })) this.typingSentAt.set(room, performance.now());
   }
 
+  /** Shows the person to their friends as `online` or `away`, and asks to be shown them. */
+  present(state) {
+    this.#send({ type: 'presence', state });
+  }
+
   #connect() {
     if (this.closed) return;
     this.#drop();

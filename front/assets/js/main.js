@@ -9,6 +9,7 @@ import { Live } from './live.js';
 import { Names } from './names.js';
 import { attempt, showBanner, showConnection, showProblem } from './notices.js';
 import { Outbox } from './outbox.js';
+import { People } from './people.js';
 import { OpenRoom } from './room.js';
 import { FOLLOWED_MAX, RoomList } from './roomlist.js';
 import { Renewal } from './session.js';
@@ -38,6 +39,7 @@ function start(me) {
     frame: (frame) => {
       if (frame.type === 'message') list.heard(frame.room, frame.message, frame.version);
       else if (frame.type === 'read' && frame.userId === me.userId) list.read(frame.room, frame.number);
+      else if (frame.type === 'presence') session.people.frame(frame);
       else if (frame.type === 'room' || frame.type === 'member') list.refresh();
       session.open.frame(frame);
     },
@@ -53,7 +55,9 @@ function start(me) {
     },
     state: (state, retryMs) => {
       showConnection(state, retryMs);
+      if (state === 'offline') session.people.disconnected();
       if (state === 'live') {
+        session.people.connected();
         session.outbox.kick();
         list.refresh();
       }
@@ -67,6 +71,8 @@ function start(me) {
   const renewal = new Renewal(api.renew, ended);
   session = { me, names, list, live, outbox, renewal, unfollowed: new Set(), open: null };
   session.open = new OpenRoom({ me: me.userId, names, live, outbox, list, closed: () => goTo(null) });
+  session.people = new People(names, live, { changed: () => list.draw(), open: goTo });
+  list.presenceOf = (userId) => session?.people.of(userId) ?? null;
   showMe();
   showPage('yes');
   localStorage.setItem(REMEMBERED, me.userId);
@@ -78,6 +84,7 @@ function start(me) {
 
 function stop() {
   if (!session) return;
+  session.people.stop();
   const { list, live, outbox, open, renewal } = session;
   session = null;
   renewal.stop();

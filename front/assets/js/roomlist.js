@@ -4,6 +4,7 @@
 import { api } from './api.js';
 import { avatar, byId, make } from './dom.js';
 import { shortTime, t } from './i18n.js';
+import { dot } from './people.js';
 import { shortened } from './row.js';
 
 const POLL_MS = 5_000;
@@ -22,6 +23,7 @@ export class RoomList {
     this.rooms = [];
     this.limit = ROOMS_STEP;
     this.openRoom = null;
+    this.presenceOf = () => null; // how the other person of a direct room is to be found
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     const now = () => document.hidden || this.refresh();
@@ -147,22 +149,23 @@ export class RoomList {
     const name = this.nameOf(room);
     const badges = make('span', { class: 'badges' });
     if (room.unreadMentions > 0) {
-      badges.append(make('span', { class: 'badge mention', text: `@${room.unreadMentions}`, 'aria-label': t('rooms.mentions', { count: room.unreadMentions }) }));
+      badges.append(make('span', { class: room.muted ? 'badge muted' : 'badge mention', text: `@${room.unreadMentions}`, 'aria-label': t('rooms.mentions', { count: room.unreadMentions }) }));
     }
     if (room.unread > 0) {
       badges.append(make('span', { class: room.muted ? 'badge muted' : 'badge', text: room.unread > 999 ? '999+' : room.unread, 'aria-label': t('rooms.unread', { count: room.unread }) }));
     }
+    const presence = room.directWith ? this.presenceOf(room.directWith) : null;
     const last = room.lastMessage;
     const said = last ? `${this.names.of(last.author)}: ${last.text === null ? t('messages.deleted') : shortened(last.text)}` : t('rooms.quiet');
     return make(
       'button',
       {
         type: 'button', class: 'room-item', 'aria-current': room.roomId === this.openRoom ? 'true' : null,
-        data: { testid: 'room', room: room.roomId, kind: room.kind, unread: room.unread, mentions: room.unreadMentions },
+        data: { testid: 'room', room: room.roomId, kind: room.kind, unread: room.unread, mentions: room.unreadMentions, muted: room.muted, presence: presence ?? '' },
         on: { click: () => this.handlers.open(room.roomId) },
       },
       avatar(room.directWith ?? room.roomId, name, room.kind === 'direct' ? '' : 'square'),
-      make('span', { class: 'grow' }, make('span', { class: 'name', text: name }), make('span', { class: 'last', text: said })),
+      make('span', { class: 'grow' }, make('span', { class: 'name' }, presence && dot(presence), name), make('span', { class: 'last', text: said })),
       make('span', { class: 'side' }, make('span', { text: shortTime(room.lastActivityAt) }), badges),
     );
   }

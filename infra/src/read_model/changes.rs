@@ -124,6 +124,43 @@ pub struct MuteRow {
     pub version: u64,
 }
 
+/// How a person stands to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelationRow {
+    /// How far their friendship is.
+    pub friendship: Friendship,
+    /// Whether the person blocks the other one.
+    pub blocks: bool,
+    /// Whether the other one blocks the person.
+    pub blocked: bool,
+    /// When that came to be.
+    pub changed_at: Timestamp,
+    /// The version of the pair's stream that made the row.
+    pub version: u64,
+}
+
+/// How far a friendship is, as one of the two sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Friendship {
+    /// There is none.
+    None,
+    /// The person has asked.
+    Outgoing,
+    /// The other one has asked.
+    Incoming,
+    /// They are friends.
+    Friends,
+}
+
+/// Whether somebody has switched presence off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisibilityRow {
+    /// Whether they have.
+    pub presence_hidden: bool,
+    /// The version of the person's stream that made the row.
+    pub version: u64,
+}
+
 /// How far somebody has read; only ever rises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadRow {
@@ -152,6 +189,10 @@ pub struct Changes {
     pub reactions: BTreeMap<(RoomId, u64, String, UserId), ReactionRow>,
     /// Muted rooms, by person.
     pub mutes: BTreeMap<(UserId, RoomId), MuteRow>,
+    /// How people stand to each other: the person, then the other one.
+    pub relations: BTreeMap<(UserId, UserId), RelationRow>,
+    /// Who shows presence.
+    pub visibilities: BTreeMap<UserId, VisibilityRow>,
     /// Read positions.
     pub reads: BTreeMap<(RoomId, UserId), ReadRow>,
 }

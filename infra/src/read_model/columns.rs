@@ -4,7 +4,10 @@ use domain::room::{Kind, Role, Status};
 use domain::{RoomId, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{Fault, MemberView, MentionView, MessageView, MineView, ReactionView, ReadView, RoomView, UserView, Viewer};
+use super::{
+    Fault, Friendship, MemberView, MentionView, MessageView, MineView, ReactionView, ReadView, RelationView, RoomView, UserView,
+    Viewer,
+};
 
 /// Reads one row by column name.
 ///
@@ -57,6 +60,15 @@ pub(super) const fn role_name(role: Role) -> &'static str {
         Role::Member => "member",
         Role::Moderator => "moderator",
         Role::Owner => "owner",
+    }
+}
+
+pub(super) const fn friendship_name(friendship: Friendship) -> &'static str {
+    match friendship {
+        Friendship::None => "none",
+        Friendship::Outgoing => "outgoing",
+        Friendship::Incoming => "incoming",
+        Friendship::Friends => "friends",
     }
 }
 
@@ -227,13 +239,30 @@ pub(super) fn read_row(row: &impl Columns) -> Result<(super::ReadKey, u64), Faul
 }
 
 pub(super) fn user_view(row: &impl Columns) -> Result<UserView, Fault> {
-    Ok(UserView {
-        user: user(row, "user_id")?,
-        user_name: text(row, "user_name")?,
-        status_text: text(row, "status_text")?,
-        registered_at: time(row, "registered_at")?,
-        deactivated: row.boolean("deactivated")?,
-    })
+    let (id, deactivated) = (user(row, "user_id")?, row.boolean("deactivated")?);
+    let (user_name, status_text) =
+        if deactivated { (id.to_string(), String::new()) } else { (text(row, "user_name")?, text(row, "status_text")?) };
+    Ok(UserView { user: id, user_name, status_text, registered_at: time(row, "registered_at")?, deactivated })
+}
+
+pub(super) fn relation_view(row: &impl Columns) -> Result<RelationView, Fault> {
+    let friendship = match text(row, "friendship")?.as_str() {
+        "none" => Friendship::None,
+        "outgoing" => Friendship::Outgoing,
+        "incoming" => Friendship::Incoming,
+        "friends" => Friendship::Friends,
+        _ => return Err(foreign("friendship")),
+    };
+    let changed_at = time(row, "changed_at")?;
+    Ok(RelationView { other: user_view(row)?, friendship, changed_at, presence_hidden: presence_hidden(row)? })
+}
+
+pub(super) fn presence_hidden(row: &impl Columns) -> Result<bool, Fault> {
+    row.boolean("presence_hidden")
+}
+
+pub(super) fn other_id(row: &impl Columns) -> Result<UserId, Fault> {
+    user(row, "other_id")
 }
 
 #[cfg(test)]

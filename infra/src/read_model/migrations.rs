@@ -7,10 +7,12 @@ use crate::database::migrations::{Scripts, migrator};
 const SQLITE: Scripts = &[
     (1, "timeline", include_str!("../../migrations/sqlite/0001_timeline.sql")),
     (2, "sending reads", include_str!("../../migrations/sqlite/0002_sending_reads.sql")),
+    (3, "relations", include_str!("../../migrations/sqlite/0003_relations.sql")),
 ];
 const POSTGRES: Scripts = &[
     (1, "timeline", include_str!("../../migrations/postgres/0001_timeline.sql")),
     (2, "sending reads", include_str!("../../migrations/postgres/0002_sending_reads.sql")),
+    (3, "relations", include_str!("../../migrations/postgres/0003_relations.sql")),
 ];
 
 /// The migrations of the SQLite file.

@@ -11,6 +11,7 @@ mod changes;
 mod columns;
 pub mod generations;
 mod migrations;
+mod people;
 pub mod postgres;
 mod queries;
 mod reads;
@@ -24,10 +25,12 @@ use domain::acceptance::Cursor;
 use domain::{RoomId, UserId};
 
 pub use changes::{
-    Changes, DeactivationRow, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RoomHeadRow, RoomRow, UserRow,
+    Changes, DeactivationRow, Friendship, MemberRow, MentionRow, MessageRow, MuteRow, ReactionRow, ReadRow, RelationRow,
+    RoomHeadRow, RoomRow, UserRow, VisibilityRow,
 };
 pub use queries::{
-    Direction, MemberView, MentionView, MessageView, MineView, ReactionView, ReadView, RoomChanges, RoomView, UserView, Viewer,
+    CircleView, Direction, MemberView, MentionView, MessageView, MineView, ReactionView, ReadView, RelationView, RoomChanges,
+    RoomView, UserView, Viewer,
 };
 pub use snapshot::{Digest, READS, ReadKey, Snapshot, TABLES, Table};
 
@@ -162,4 +165,20 @@ pub trait Timeline: Send + Sync + 'static {
 
     /// Several people at once; those who do not exist are missing from the answer.
     async fn users(&self, users: &[UserId]) -> Result<Vec<UserView>, Fault>;
+
+    /// Those with whom `user` has a friendship, or one that was asked for, by user id after `after`; only those of `friendship`, if
+    /// it is given. Who left for good is nobody's friend any more.
+    async fn friends(
+        &self,
+        user: &UserId,
+        friendship: Option<Friendship>,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Page<RelationView>, Fault>;
+
+    /// Those whom `user` blocks, by user id after `after`.
+    async fn blocks(&self, user: &UserId, after: Option<&UserId>, limit: u32) -> Result<Page<RelationView>, Fault>;
+
+    /// Whether `user` hides presence, and at most `friends_max` friends.
+    async fn circle(&self, user: &UserId, friends_max: u32) -> Result<CircleView, Fault>;
 }

@@ -3,6 +3,8 @@
 use domain::room::{Kind, Role, Status};
 use domain::{RoomId, Timestamp, UserId};
 
+use super::Friendship;
+
 /// How the person who asks stands to a room.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Viewer {
@@ -127,7 +129,7 @@ pub struct ReadView {
     pub number: u64,
 }
 
-/// One person.
+/// One person. Of somebody who left for good only the id is shown: the name is the id, and there is no status text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserView {
     /// The id.
@@ -140,6 +142,28 @@ pub struct UserView {
     pub registered_at: Timestamp,
     /// Whether they left for good.
     pub deactivated: bool,
+}
+
+/// Somebody to whom a person stands in a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelationView {
+    /// The other one, as others see them.
+    pub other: UserView,
+    /// How far the friendship is.
+    pub friendship: Friendship,
+    /// When that came to be.
+    pub changed_at: Timestamp,
+    /// Whether the other one has switched presence off.
+    pub presence_hidden: bool,
+}
+
+/// Whom a person may see, and whether they may be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CircleView {
+    /// Whether the person has switched presence off.
+    pub presence_hidden: bool,
+    /// Friends, at most as many as asked for, by user id.
+    pub friends: Vec<UserId>,
 }
 
 /// Which way to page through messages; the number itself is excluded.

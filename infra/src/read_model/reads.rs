@@ -227,11 +227,11 @@ pub(super) async fn users(reader: &impl Reader, users: &[UserId]) -> Result<Vec<
 }
 
 /// One row more than the page takes tells whether there are more.
-fn one_more(limit: u32) -> Argument<'static> {
+pub(super) fn one_more(limit: u32) -> Argument<'static> {
     Argument::Integer(i64::from(limit.min(ROWS_MAX)) + 1)
 }
 
-fn page<R, T>(rows: &[R], limit: u32, read: impl Fn(&R) -> Result<T, Fault>) -> Result<Page<T>, Fault> {
+pub(super) fn page<R, T>(rows: &[R], limit: u32, read: impl Fn(&R) -> Result<T, Fault>) -> Result<Page<T>, Fault> {
     let limit = limit.min(ROWS_MAX) as usize;
     let items = rows.iter().take(limit).map(read).collect::<Result<_, _>>()?;
     Ok(Page { items, more: rows.len() > limit })

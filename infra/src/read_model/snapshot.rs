@@ -26,7 +26,7 @@ pub struct Table {
 pub const READS: Table = Table { name: "reads", columns: &["room_id", "user_id", "number"], key: "room_id, user_id" };
 
 /// All tables but the checkpoints, with all their columns.
-pub const TABLES: [Table; 11] = [
+pub const TABLES: [Table; 13] = [
     Table { name: "users", columns: &["user_id", "user_name", "status_text", "registered_at", "version"], key: "user_id" },
     Table { name: "deactivations", columns: &["user_id", "deactivated_at", "version"], key: "user_id" },
     Table {
@@ -64,6 +64,12 @@ pub const TABLES: [Table; 11] = [
         key: "room_id, number, emoji, user_id",
     },
     Table { name: "mutes", columns: &["user_id", "room_id", "muted", "version"], key: "user_id, room_id" },
+    Table {
+        name: "relations",
+        columns: &["user_id", "other_id", "friendship", "blocks", "blocked", "changed_at", "version"],
+        key: "user_id, other_id",
+    },
+    Table { name: "visibilities", columns: &["user_id", "presence_hidden", "version"], key: "user_id" },
     READS,
 ];
 

@@ -22,6 +22,10 @@ pub(super) struct Statements {
     pub(super) reads_of: &'static str,
     pub(super) reads_page: &'static str,
     pub(super) users: &'static str,
+    pub(super) friends: &'static str,
+    pub(super) blocks: &'static str,
+    pub(super) circle: &'static str,
+    pub(super) visibility: &'static str,
 }
 
 /// The columns of a `RoomView` for the viewer `$1`, from `rooms r` and `room_heads h`. Member counts are counted, on an index of
@@ -57,6 +61,17 @@ macro_rules! reactions_column {
             " FROM (SELECT e.emoji, count(*) AS total, sum(CASE WHEN e.user_id = $1 THEN 1 ELSE 0 END) AS mine \
              FROM reactions e WHERE e.room_id = m.room_id AND e.number = m.number AND e.present GROUP BY e.emoji) g) END"
         )
+    };
+}
+
+/// The columns of a `RelationView`, and where they come from. The read model may know a relation before it knows the person.
+macro_rules! relation_columns {
+    () => {
+        "SELECT l.other_id AS user_id, l.friendship, l.changed_at, coalesce(u.user_name, l.other_id) AS user_name, \
+         coalesce(u.status_text, '') AS status_text, coalesce(u.registered_at, 0) AS registered_at, \
+         d.user_id IS NOT NULL AS deactivated, coalesce(v.presence_hidden, FALSE) AS presence_hidden \
+         FROM relations l LEFT JOIN users u ON u.user_id = l.other_id LEFT JOIN deactivations d ON d.user_id = l.other_id \
+         LEFT JOIN visibilities v ON v.user_id = l.other_id"
     };
 }
 
@@ -102,14 +117,14 @@ macro_rules! statements {
                  WHERE r.kind = 'public' AND r.status = 'open' AND r.name_folded >= $2 AND r.name_folded < $3 \
                  AND (r.name_folded, r.room_id) > ($4, $5) ORDER BY r.name_folded, r.room_id LIMIT $6"
             ),
-            members: "SELECT c.user_id, c.role, c.joined_at, c.version, u.user_name \
-                 FROM members c LEFT JOIN users u ON u.user_id = c.user_id \
+            members: "SELECT c.user_id, c.role, c.joined_at, c.version, CASE WHEN d.user_id IS NULL THEN u.user_name END AS user_name \
+                 FROM members c LEFT JOIN users u ON u.user_id = c.user_id LEFT JOIN deactivations d ON d.user_id = c.user_id \
                  WHERE c.room_id = $1 AND c.role IS NOT NULL AND c.user_id > $2 ORDER BY c.user_id LIMIT $3",
-            member: "SELECT c.user_id, c.role, c.joined_at, c.version, u.user_name \
-                 FROM members c LEFT JOIN users u ON u.user_id = c.user_id \
+            member: "SELECT c.user_id, c.role, c.joined_at, c.version, CASE WHEN d.user_id IS NULL THEN u.user_name END AS user_name \
+                 FROM members c LEFT JOIN users u ON u.user_id = c.user_id LEFT JOIN deactivations d ON d.user_id = c.user_id \
                  WHERE c.room_id = $1 AND c.role IS NOT NULL AND c.user_id = $2",
-            members_changed: "SELECT c.user_id, c.role, c.joined_at, c.version, u.user_name \
-                 FROM members c LEFT JOIN users u ON u.user_id = c.user_id \
+            members_changed: "SELECT c.user_id, c.role, c.joined_at, c.version, CASE WHEN d.user_id IS NULL THEN u.user_name END AS user_name \
+                 FROM members c LEFT JOIN users u ON u.user_id = c.user_id LEFT JOIN deactivations d ON d.user_id = c.user_id \
                  WHERE c.room_id = $1 AND c.version > $2 ORDER BY c.version, c.user_id LIMIT $3",
             messages_before: concat!(
                 "SELECT ",
@@ -151,6 +166,19 @@ macro_rules! statements {
                 $listed,
                 " ORDER BY u.user_id"
             ),
+            friends: concat!(
+                relation_columns!(),
+                " WHERE l.user_id = $1 AND l.other_id > $2 AND l.friendship <> 'none' AND ($3 = '' OR l.friendship = $3) \
+                 AND d.user_id IS NULL ORDER BY l.other_id LIMIT $4"
+            ),
+            blocks: concat!(
+                relation_columns!(),
+                " WHERE l.user_id = $1 AND l.other_id > $2 AND l.blocks ORDER BY l.other_id LIMIT $3"
+            ),
+            // A row of friends has no block on either side: the projection sees to that, and this does not rely on it.
+            circle: "SELECT l.other_id FROM relations l WHERE l.user_id = $1 AND l.friendship = 'friends' \
+                 AND NOT l.blocks AND NOT l.blocked ORDER BY l.other_id LIMIT $2",
+            visibility: "SELECT v.presence_hidden FROM visibilities v WHERE v.user_id = $1",
         }
     };
 }

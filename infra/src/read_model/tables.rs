@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{RoomId, UserId};
 
+use super::people;
 use super::reads::{self, Reader};
 use super::{
-    Changes, Checkpoint, Direction, Fault, MemberView, MentionView, MessageView, MineView, Page, ReadView, RoomChanges, RoomView,
-    Snapshot, Timeline, UserView,
+    Changes, Checkpoint, CircleView, Direction, Fault, Friendship, MemberView, MentionView, MessageView, MineView, Page,
+    ReadView, RelationView, RoomChanges, RoomView, Snapshot, Timeline, UserView,
 };
 use crate::log::TopicPartition;
 
@@ -122,5 +123,20 @@ impl<S: Store> Timeline for Tables<S> {
     }
     async fn users(&self, users: &[UserId]) -> Result<Vec<UserView>, Fault> {
         reads::users(&self.0, users).await
+    }
+    async fn friends(
+        &self,
+        user: &UserId,
+        friendship: Option<Friendship>,
+        after: Option<&UserId>,
+        limit: u32,
+    ) -> Result<Page<RelationView>, Fault> {
+        people::friends(&self.0, user, friendship, after, limit).await
+    }
+    async fn blocks(&self, user: &UserId, after: Option<&UserId>, limit: u32) -> Result<Page<RelationView>, Fault> {
+        people::blocks(&self.0, user, after, limit).await
+    }
+    async fn circle(&self, user: &UserId, friends_max: u32) -> Result<CircleView, Fault> {
+        people::circle(&self.0, user, friends_max).await
     }
 }

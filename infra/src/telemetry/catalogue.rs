@@ -63,6 +63,13 @@ const METRICS: &[Metric] = &[
     ("sarangbang_log_records_appended_total", Kind::Counter, &[], "Embedded log: records made durable"),
     ("sarangbang_outbox_sent_total", Kind::Counter, &[], "Records of accounts that were sent from the outbox into the log"),
     ("sarangbang_partition_epoch", Kind::Gauge, &["partition"], "The epoch under which this node owns the partition"),
+    (
+        "sarangbang_presence_lost_total",
+        Kind::Counter,
+        &[],
+        "Words about people's presence that were passed over, because as many are remembered as may be",
+    ),
+    ("sarangbang_presence_people", Kind::Gauge, &[], "People who are online or away, as this node knows"),
     ("sarangbang_projector_batch_seconds", Kind::Histogram, &[], "Time to apply a batch to the read model"),
     (
         "sarangbang_projector_checkpoint_offset",

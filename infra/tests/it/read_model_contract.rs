@@ -10,8 +10,8 @@ use domain::{Cursor, RoomId, Timestamp, UserId};
 use infra::log::{Topic, TopicPartition};
 use infra::read_model::generations::Generations;
 use infra::read_model::{
-    Changes, Checkpoint, DeactivationRow, Direction, Fault, MemberRow, MentionRow, MessageRow, MuteRow, Page, ReactionRow,
-    ReactionView, ReadRow, RoomHeadRow, RoomRow, Timeline, UserRow,
+    Changes, Checkpoint, CircleView, DeactivationRow, Direction, Fault, Friendship, MemberRow, MentionRow, MessageRow, MuteRow,
+    Page, ReactionRow, ReactionView, ReadRow, RelationRow, RoomHeadRow, RoomRow, Timeline, UserRow, VisibilityRow,
 };
 use uuid::Uuid;
 
@@ -56,6 +56,8 @@ macro_rules! contract {
             what_is_said_to_be_new_may_be_there_already,
             a_write_that_is_given_up_anywhere_harms_no_later_one,
             people_are_found_and_read_positions_rise,
+            friends_and_blocks_are_as_each_of_the_two_sees_them,
+            who_left_for_good_is_an_id_and_nobodys_friend,
             of_read_positions_from_two_topics_the_highest_counts,
             it_survives_being_opened_again_by_two_at_once,
         );
@@ -174,6 +176,16 @@ impl Rows {
         self.0.reads.insert((room(id), user(name)), ReadRow { number });
         self
     }
+    fn relation(mut self, name: &str, other: &str, friendship: Friendship, blocks: [bool; 2], version: u64) -> Self {
+        let [blocks, blocked] = blocks;
+        let row = RelationRow { friendship, blocks, blocked, changed_at: at(60), version };
+        self.0.relations.insert((user(name), user(other)), row);
+        self
+    }
+    fn hidden(mut self, name: &str, presence_hidden: bool, version: u64) -> Self {
+        self.0.visibilities.insert(user(name), VisibilityRow { presence_hidden, version });
+        self
+    }
     fn deactivated(mut self, name: &str, version: u64) -> Self {
         self.0.deactivations.insert(user(name), DeactivationRow { deactivated_at: at(50), version });
         self
@@ -251,6 +263,8 @@ pub fn everything(version: u64) -> Rows {
         .mention("a", 1, 1, 1, odd, version)
         .reaction(1, 1, "👍", "a", odd, version)
         .mute("a", 1, odd, version)
+        .relation("a", "b", if odd { Friendship::Friends } else { Friendship::None }, [!odd, false], version)
+        .hidden("a", odd, version)
         .read(1, "a", version)
 }
 
@@ -645,13 +659,67 @@ pub async fn people_are_found_and_read_positions_rise(adapter: &impl Adapter) {
 
     let found = timeline.users(&[user("b"), user("nobody"), user("a")]).await.unwrap();
     let found: Vec<_> = found.iter().map(|found| (found.user.as_str(), found.user_name.as_str(), found.deactivated)).collect();
-    assert_eq!(found, [("a", "a v1", false), ("b", "b v3", true)]);
+    assert_eq!(found, [("a", "a v1", false), ("b", "b", true)]);
     assert_eq!(timeline.users(&[]).await.unwrap(), []);
     let a = timeline.user(&user("a")).await.unwrap().unwrap();
     assert_eq!((a.status_text.as_str(), a.registered_at), ("here", at(5)));
     let reads = timeline.reads_of(room(1), 10).await.unwrap();
     assert_eq!(reads.iter().map(|read| (read.user.as_str(), read.number)).collect::<Vec<_>>(), [("a", 4), ("b", 10)]);
     assert_eq!(timeline.reads_of(room(1), 1).await.unwrap().len(), 1);
+}
+
+pub async fn friends_and_blocks_are_as_each_of_the_two_sees_them(adapter: &impl Adapter) {
+    use Friendship::{Friends, Incoming, None as Nothing, Outgoing};
+    const NO: [bool; 2] = [false, false];
+    let timeline = adapter.open().await;
+    let rows = Rows::default().user("b", 1).user("c", 1).user("d", 1).hidden("b", true, 2).hidden("a", true, 1);
+    let rows = rows.relation("a", "b", Friends, NO, 2).relation("a", "c", Incoming, NO, 1).relation("a", "d", Outgoing, NO, 1);
+    let rows = rows.relation("a", "e", Friends, NO, 2).relation("a", "x", Nothing, [true, true], 3);
+    rows.relation("a", "y", Nothing, [false, true], 3).relation("b", "a", Friends, NO, 2).write(&*timeline).await;
+
+    let friends = async |friendship, after: Option<&str>, limit| {
+        let after = after.map(user);
+        let page = timeline.friends(&user("a"), friendship, after.as_ref(), limit).await.unwrap();
+        let seen = |view: &infra::read_model::RelationView| {
+            (view.other.user.to_string(), view.other.user_name.clone(), view.friendship, view.presence_hidden)
+        };
+        (page.items.iter().map(seen).collect::<Vec<_>>(), page.more)
+    };
+    let of = |id: &str, name: &str, friendship, hidden| (id.to_owned(), name.to_owned(), friendship, hidden);
+    let (b, c) = (of("b", "b v1", Friends, true), of("c", "c v1", Incoming, false));
+    let (d, e) = (of("d", "d v1", Outgoing, false), of("e", "e", Friends, false));
+    assert_eq!(friends(None, None, 10).await, (vec![b.clone(), c.clone(), d.clone(), e.clone()], false));
+    assert_eq!(friends(None, None, 2).await, (vec![b.clone(), c.clone()], true));
+    assert_eq!(friends(None, Some("c"), 2).await, (vec![d.clone(), e.clone()], false));
+    assert_eq!(friends(Some(Friends), None, 10).await, (vec![b, e], false));
+    assert_eq!(friends(Some(Incoming), None, 10).await, (vec![c], false));
+    assert_eq!(friends(Some(Outgoing), None, 10).await, (vec![d], false));
+
+    let blocks = timeline.blocks(&user("a"), None, 10).await.unwrap();
+    assert_eq!(blocks.items.iter().map(|view| view.other.user.as_str()).collect::<Vec<_>>(), ["x"]);
+    assert_eq!(timeline.blocks(&user("a"), Some(&user("x")), 10).await.unwrap().items, []);
+    let circle =
+        |presence_hidden, friends: &[&str]| CircleView { presence_hidden, friends: friends.iter().map(|id| user(id)).collect() };
+    assert_eq!(timeline.circle(&user("a"), 10).await.unwrap(), circle(true, &["b", "e"]));
+    assert_eq!(timeline.circle(&user("a"), 1).await.unwrap(), circle(true, &["b"]));
+    assert_eq!(timeline.circle(&user("nobody"), 10).await.unwrap(), CircleView::default());
+
+    Rows::default().relation("a", "b", Nothing, [true, false], 4).write(&*timeline).await;
+    assert_eq!(timeline.circle(&user("a"), 10).await.unwrap(), circle(true, &["e"]));
+    assert_eq!(timeline.blocks(&user("a"), None, 10).await.unwrap().items.len(), 2);
+}
+
+pub async fn who_left_for_good_is_an_id_and_nobodys_friend(adapter: &impl Adapter) {
+    let timeline = adapter.open().await;
+    let rows = Rows::default().user("b", 1).room(1, Kind::Public, Some("room"), 1).member(1, "b", Some(Role::Member), 1);
+    rows.relation("a", "b", Friendship::Friends, [false, false], 2).write(&*timeline).await;
+    assert_eq!(timeline.members(room(1), None, 10).await.unwrap().items[0].user_name, "b v1");
+    Rows::default().deactivated("b", 2).write(&*timeline).await;
+
+    let b = timeline.user(&user("b")).await.unwrap().unwrap();
+    assert_eq!((b.user_name.as_str(), b.status_text.as_str(), b.deactivated), ("b", "", true));
+    assert_eq!(timeline.members(room(1), None, 10).await.unwrap().items[0].user_name, "b");
+    assert_eq!(timeline.friends(&user("a"), None, None, 10).await.unwrap().items, []);
 }
 
 /// Two topics raise them, each followed by a task of its own: what people say they have read, and what they send.

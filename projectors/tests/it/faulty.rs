@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use domain::{RoomId, UserId};
 use infra::log::TopicPartition;
 use infra::read_model::{
-    Changes, Checkpoint, Direction, Fault, MemberView, MentionView, MessageView, MineView, Page, ReadView, RoomChanges, RoomView,
-    Snapshot, Timeline, UserView,
+    Changes, Checkpoint, CircleView, Direction, Fault, Friendship, MemberView, MentionView, MessageView, MineView, Page,
+    ReadView, RelationView, RoomChanges, RoomView, Snapshot, Timeline, UserView,
 };
 use tokio::sync::Semaphore;
 
@@ -148,6 +148,15 @@ impl Timeline for Faulty {
         panic!("{NO_QUERIES}")
     }
     async fn users(&self, _: &[UserId]) -> Result<Vec<UserView>, Fault> {
+        panic!("{NO_QUERIES}")
+    }
+    async fn friends(&self, _: &UserId, _: Option<Friendship>, _: Option<&UserId>, _: u32) -> Result<Page<RelationView>, Fault> {
+        panic!("{NO_QUERIES}")
+    }
+    async fn blocks(&self, _: &UserId, _: Option<&UserId>, _: u32) -> Result<Page<RelationView>, Fault> {
+        panic!("{NO_QUERIES}")
+    }
+    async fn circle(&self, _: &UserId, _: u32) -> Result<CircleView, Fault> {
         panic!("{NO_QUERIES}")
     }
 }

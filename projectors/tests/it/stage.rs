@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::{EventTopic, PartitionId};
+use domain::ids::{EventTopic, Pair, PartitionId};
+use domain::relation::{Blocked, Step, Unblocked};
 use domain::room::{
     Details, DetailsPersonal, Kind, Member, MemberGone, MembersAdded, MessageDeleted, MessageEdited, MessageFacts,
     MessagePersonal, MessageSent, Reaction, Role, RoomCreated, Status,
 };
 use domain::text::{Emoji, MessageText, RoomName, StatusText, Topic as RoomTopic, UserName};
-use domain::user::{Deactivated, MuteChanged, Profile, ProfilePersonal};
+use domain::user::{Deactivated, MuteChanged, Profile, ProfilePersonal, VisibilityChanged};
 use domain::wire::{Claim, Record, event_id};
-use domain::{CommandHash, CommandId, Envelope, Event, Metadata, RoomId, StreamId, Timestamp, UserId, room, user};
+use domain::{CommandHash, CommandId, Envelope, Event, Metadata, RoomId, StreamId, Timestamp, UserId, relation, room, user};
 use infra::log::{Log, Offset, Producer, Topic, TopicPartition, embedded};
 use infra::read_model::generations::Generations;
 use infra::read_model::{Direction, Timeline, sqlite};
@@ -158,6 +159,11 @@ pub async fn append_read(log: &dyn Log, room: RoomId, who: &str, value: Option<u
 pub fn of_user(name: &str, event: user::Event) -> (StreamId, Event) {
     (StreamId::User(id(name)), Event::User(event))
 }
+fn between(by: &str, other: &str, event: impl FnOnce(Step) -> relation::Event) -> (StreamId, Event) {
+    let pair = Pair::of(&id(by), &id(other)).unwrap();
+    let step = Step { by: id(by), other: id(other), at: moment(6) };
+    (StreamId::Relation(pair), Event::Relation(event(step)))
+}
 pub fn of_room(number: u128, event: room::Event) -> (StreamId, Event) {
     (StreamId::Room(room_id(number)), Event::Room(event))
 }
@@ -207,6 +213,14 @@ pub async fn tell_story(log: &dyn Log) {
     }
     users.event(of_user("mia", user::Event::ProfileChanged(profile("Mia the first")))).await;
     users.event(of_user("mia", user::Event::MuteChanged(MuteChanged { room_id: room_id(1), muted: true }))).await;
+    users.event(of_user("mia", user::Event::VisibilityChanged(VisibilityChanged { presence_hidden: true }))).await;
+    users.event(between("mia", "olga", relation::Event::FriendRequested)).await;
+    users.event(between("olga", "mia", relation::Event::FriendAccepted)).await;
+    users.event(between("milo", "olga", relation::Event::FriendRequested)).await;
+    users.event(between("olga", "milo", relation::Event::FriendDeclined)).await;
+    users.event(between("mia", "milo", |step| relation::Event::Blocked(Blocked { step, mutual: false }))).await;
+    users.event(between("milo", "mia", |step| relation::Event::Blocked(Blocked { step, mutual: true }))).await;
+    users.event(between("mia", "milo", |step| relation::Event::Unblocked(Unblocked { step, still_blocked: true }))).await;
     users.event(of_user("milo", user::Event::Deactivated(Deactivated { deactivated_at: moment(9) }))).await;
 
     let mut rooms = Owner::of(log, EventTopic::Rooms).await;
@@ -334,6 +348,9 @@ pub async fn picture(timeline: &dyn Timeline) -> String {
     for person in &people {
         lines.push(format!("{:?}", timeline.rooms_of(person, None, 100).await.unwrap()));
         lines.push(format!("{:?}", timeline.mentions_of(person, None, 100).await.unwrap()));
+        lines.push(format!("{:?}", timeline.friends(person, None, None, 100).await.unwrap()));
+        lines.push(format!("{:?}", timeline.blocks(person, None, 100).await.unwrap()));
+        lines.push(format!("{:?}", timeline.circle(person, 100).await.unwrap()));
         for room in [1, 2].map(room_id) {
             lines.push(format!("{:?}", timeline.room_for(room, person).await.unwrap()));
             lines.push(format!("{:?}", timeline.messages(room, Direction::After(0), 100, person).await.unwrap()));

@@ -4,10 +4,12 @@
 
 mod message;
 mod people;
+mod presence;
 mod room;
 
 pub use message::{Mention, Message, Reaction, Reactors};
-pub use people::{Member, Membership, Person};
+pub use people::{Block, Friend, FriendshipName, Member, Membership, Person};
+pub use presence::{PersonPresence, Presence, PresenceState};
 pub use room::{MyRoom, Room, RoomDetails};
 
 use serde::Serialize;

@@ -3,6 +3,8 @@
 //! Every handler takes [`infra::http::Authenticated`] first, then [`Fresh`]: who is not signed in makes nobody wait.
 //! `Fresh` brings the read model along; there is no other way to it, so that an answer comes from one generation.
 
+mod blocks;
+mod friends;
 mod members;
 mod mentions;
 mod message;
@@ -56,6 +58,8 @@ impl std::ops::Deref for Api {
     info(title = "Sarangbang: queries", description = "What people may read. Writes are in the command API."),
     paths(
         person::person,
+        friends::friends,
+        blocks::blocks,
         rooms_mine::rooms_mine,
         rooms_public::rooms_public,
         room::room,
@@ -83,6 +87,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
     vec![
         ("/chat/people/{userId}", get(person::person)),
+        ("/chat/friends", get(friends::friends)),
+        ("/chat/blocks", get(blocks::blocks)),
         ("/chat/rooms", get(rooms_mine::rooms_mine)),
         ("/chat/rooms/public", get(rooms_public::rooms_public)),
         ("/chat/rooms/{roomId}", get(room::room)),

@@ -23,7 +23,12 @@ pub(super) async fn person(
 ) -> Result<Json<Person>, Problem> {
     let nobody = || not_found("user-not-found", "there is no such person");
     // What can be no user id is nobody's: to the one who asks that is the same.
-    let user = if whose == "me" { caller.user } else { UserId::parse(&whose).map_err(|_| nobody())? };
+    let user = if whose == "me" { caller.user.clone() } else { UserId::parse(&whose).map_err(|_| nobody())? };
     let view = reading.timeline.user(&user).await.map_err(|fault| unavailable(&fault))?;
-    view.map(|view| Json(view.into())).ok_or_else(nobody)
+    let mut person = view.map(Person::from).ok_or_else(nobody)?;
+    if user == caller.user {
+        let circle = reading.timeline.circle(&user, 0).await.map_err(|fault| unavailable(&fault))?;
+        person.presence_hidden = Some(circle.presence_hidden);
+    }
+    Ok(Json(person))
 }

@@ -2,14 +2,14 @@
 //!
 //! `room`, `member` and `message` frames form a chain within a room: `previousVersion` is the version that the client got last,
 //! so a client that checks it knows that nothing is missing. Each is an upsert: applying one twice changes nothing. `read` and
-//! `typing` have no version and no order; they may be lost. After `resync` or an `error` with `room`, that room's subscription
+//! `typing` and `presence` have no version and no order; they may be lost. After `resync` or an `error` with `room`, that room's subscription
 //! is over. A client ignores types and fields that it does not know.
 
 use axum::extract::ws::Utf8Bytes;
 use domain::{RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::dto::{Membership, Message, RoomDetails};
+use crate::dto::{Membership, Message, PersonPresence, PresenceState, RoomDetails};
 
 /// What a client says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -33,6 +33,12 @@ pub enum ClientFrame {
         /// Which room.
         room: RoomId,
     },
+    /// Take part in presence: be shown to friends as this, and be shown friends, now and whenever it changes. To be said again with
+    /// each change; a socket that never says it shows nobody and is shown nobody. Not answered.
+    Presence {
+        /// How.
+        state: Shown,
+    },
     /// Answered by `pong`.
     Ping {},
     /// Go on with a new token of the same person. Answered by `authenticated`.
@@ -40,6 +46,25 @@ pub enum ClientFrame {
         /// The new token.
         token: Secret,
     },
+}
+
+/// How a client shows its person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// Somebody looks at the page.
+    Online,
+    /// Nobody does.
+    Away,
+}
+
+impl std::convert::From<Shown> for PresenceState {
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Online => Self::Online,
+            Shown::Away => Self::Away,
+        }
+    }
 }
 
 /// A token that no log shows.
@@ -117,6 +142,11 @@ pub enum ServerFrame {
         user_id: UserId,
         /// When they did.
         at: Timestamp,
+    },
+    /// How friends are to be found: those who are there when the socket begins to take part, and then each change.
+    Presence {
+        /// Who, and how.
+        people: Vec<PersonPresence>,
     },
     /// Continuity cannot be given, and the subscription is over: read the room anew, then subscribe.
     Resync {
@@ -251,6 +281,7 @@ pub const FRAMES: &[(From, &str, &str)] = &[
     (From::Client, "subscribe", r#"{"type":"subscribe","room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b","afterVersion":811}"#),
     (From::Client, "unsubscribe", r#"{"type":"unsubscribe","room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b"}"#),
     (From::Client, "typing", r#"{"type":"typing","room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b"}"#),
+    (From::Client, "presence", r#"{"type":"presence","state":"away"}"#),
     (From::Client, "ping", r#"{"type":"ping"}"#),
     (From::Client, "authenticate", r#"{"type":"authenticate","token":"eyJhbGciOiJFZERTQSJ9.e30.c2ln"}"#),
     (From::Server, "subscribed", r#"{"type":"subscribed","room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b","version":811}"#),
@@ -274,6 +305,11 @@ pub const FRAMES: &[(From, &str, &str)] = &[
         From::Server,
         "typing",
         r#"{"type":"typing","room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b","userId":"bob","at":"2026-11-22T14:03:09.000Z"}"#,
+    ),
+    (
+        From::Server,
+        "presence",
+        r#"{"type":"presence","people":[{"userId":"bob","state":"online"},{"userId":"cid","state":"offline","lastSeenAt":"2026-11-22T14:03:09.000Z"}]}"#,
     ),
     (From::Server, "resync", r#"{"type":"resync","room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b","reason":"too-far-behind"}"#),
     (

@@ -36,6 +36,8 @@ pub struct Limits {
     pub write_time_max: Duration,
     /// One-time tickets that may be open on this node.
     pub tickets_max: usize,
+    /// People whose presence, or when they were last seen, this node remembers.
+    pub presence_people_max: usize,
 }
 
 impl Default for Limits {
@@ -55,6 +57,7 @@ impl Default for Limits {
             idle_max: Duration::from_secs(75),
             write_time_max: Duration::from_secs(10),
             tickets_max: 10_000,
+            presence_people_max: 100_000,
         }
     }
 }
@@ -83,3 +86,26 @@ pub const TYPING_INTERVAL: Duration = Duration::from_secs(2);
 pub const TYPING_AGE_MAX: Duration = Duration::from_secs(10);
 /// How many frames of the allowance a malformed one costs.
 pub const MALFORMED_COST: u32 = 20;
+/// How often this node looks what is to be said of its people: the latency of presence, and with [`RECORD_PEOPLE_MAX`] the bound on
+/// what even the busiest clients make of it.
+pub const PRESENCE_TURN: Duration = Duration::from_millis(250);
+/// How often presence that lasts is said again.
+pub const BEAT: Duration = Duration::from_secs(20);
+/// How long a word about somebody holds when it is not said again: above two beats.
+pub const WORD_KEPT: Duration = Duration::from_secs(50);
+/// How long it is remembered when somebody was last seen, as long as the node runs.
+pub const LAST_SEEN_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often is looked for what is over.
+pub const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Nodes that may say that one person is there.
+pub const NODES_MAX: usize = 16;
+/// People in one record of presence.
+pub const RECORD_PEOPLE_MAX: usize = 200;
+/// People in one frame of presence.
+pub const FRAME_PEOPLE_MAX: usize = 200;
+/// Friends whose presence somebody is shown.
+pub const FRIENDS_MAX: u32 = 1_000;
+/// People whose friends are read from the read model at the same time.
+pub const CIRCLE_READS_MAX: usize = 8;
+/// Typing of one person that waits until it is known whether they hide.
+pub const TYPING_HELD_MAX: usize = 4;

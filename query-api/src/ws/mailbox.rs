@@ -53,6 +53,8 @@ pub enum Item {
     Change(Arc<LiveChange>),
     /// Something that may be lost.
     Notice(Arc<Notice>),
+    /// Presence of friends; may be lost.
+    Presence(Utf8Bytes),
     /// The room's chain breaks here.
     Broken {
         /// Which room.
@@ -67,6 +69,7 @@ impl Item {
         match self {
             Self::Change(change) => change.text.len(),
             Self::Notice(notice) => notice.text.len(),
+            Self::Presence(text) => text.len(),
             Self::Broken { .. } => 0,
         }
     }
@@ -99,7 +102,8 @@ impl Mailbox {
     pub fn put(&self, item: Item) {
         let size = item.size_bytes();
         let queued = self.bytes.load(Ordering::Relaxed);
-        if matches!(item, Item::Notice(_)) && (self.sender.capacity() < self.frames_max / 2 || queued > self.bytes_max / 2) {
+        let may_be_lost = matches!(item, Item::Notice(_) | Item::Presence(_));
+        if may_be_lost && (self.sender.capacity() < self.frames_max / 2 || queued > self.bytes_max / 2) {
             return;
         }
         if queued + size > self.bytes_max {
@@ -133,9 +137,10 @@ mod tests {
             members: BTreeMap::new(),
         }))
     }
-    fn notice() -> Item {
+    fn notices() -> [Item; 2] {
         let user = UserId::parse("ann").unwrap();
-        Item::Notice(Arc::new(Notice { room: RoomId::of_import("test", "room"), user, to_self: true, text: "n".into() }))
+        let typing = Notice { room: RoomId::of_import("test", "room"), user, to_self: true, text: "n".into() };
+        [Item::Notice(Arc::new(typing)), Item::Presence("p".into())]
     }
 
     #[test]
@@ -167,7 +172,7 @@ mod tests {
     fn notices_give_way_before_anything_is_cut_off() {
         let (mailbox, mut queue) = Mailbox::new(1, 4, 1_000);
         for _ in 0..100 {
-            mailbox.put(notice());
+            notices().into_iter().for_each(|notice| mailbox.put(notice));
         }
         assert!(!mailbox.too_slow.is_cancelled());
         let kept = std::iter::from_fn(|| queue.try_recv().ok()).count();

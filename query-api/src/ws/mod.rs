@@ -21,6 +21,7 @@ mod limits;
 mod mailbox;
 mod notices;
 mod positions;
+mod presence;
 mod session;
 mod socket;
 mod tail;
@@ -31,7 +32,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::WebSocketUpgrade;
 use axum::response::Response;
-use domain::RoomId;
 use infra::clock::Clock;
 use infra::log::{Log, Producer, Topic, TopicPartition, partition_for};
 use infra::tokens::{Caller, Verifier};
@@ -49,8 +49,8 @@ use admission::Admission;
 use hub::Hub;
 use limits::{JOINS_READING_MAX, READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, WRITE_BUFFER_BYTES_MAX};
 use mailbox::{Item, Mailbox};
-use notices::PresenceRecord;
 use positions::Positions;
+use presence::{Board, PresenceRecord};
 use ticket::Tickets;
 
 /// What the live feed's parts share.
@@ -65,7 +65,9 @@ pub struct Live {
     tickets: Tickets,
     positions: Positions,
     joins_reading: Semaphore,
-    /// The session that typing is told through; made when first needed, and anew after a failure.
+    /// Who is there.
+    board: Board,
+    /// The session that presence is told through; made when first needed, and anew after a failure.
     presence: Mutex<Option<Arc<dyn Producer>>>,
     sockets_named: AtomicU64,
     cancel: CancellationToken,
@@ -107,6 +109,7 @@ impl Live {
             admission: Arc::default(),
             tickets: Tickets::default(),
             joins_reading: Semaphore::new(JOINS_READING_MAX),
+            board: Board::new(infra::random::uuid_v4(), limits.presence_people_max),
             presence: Mutex::default(),
             sockets_named: AtomicU64::new(0),
             cancel,
@@ -116,7 +119,8 @@ impl Live {
             let tail = tail::RoomsTail { live: live.clone(), partition };
             live.tasks.spawn(Self::until_cancelled(live.cancel.clone(), tail.run()));
         }
-        for topic in [Topic::Reads, Topic::Presence] {
+        live.tasks.spawn(Self::until_cancelled(live.cancel.clone(), presence::run(live.clone())));
+        for topic in [Topic::Reads, Topic::Presence, Topic::Users] {
             for partition in 0..live.log.partitions(topic).get() {
                 let follow = notices::follow(live.clone(), TopicPartition { topic, partition });
                 live.tasks.spawn(Self::until_cancelled(live.cancel.clone(), follow));
@@ -166,21 +170,27 @@ impl Live {
         self.tickets.redeem(ticket, self.clock.now())
     }
 
+    /// The presence of `user`, for those who may see it.
+    #[must_use]
+    pub fn presence_of(&self, user: &domain::UserId) -> crate::dto::Presence {
+        self.board.of(user)
+    }
+
     fn mailbox(&self) -> (Arc<Mailbox>, mpsc::Receiver<Item>) {
         let socket = self.sockets_named.fetch_add(1, Ordering::Relaxed);
         Mailbox::new(socket, self.limits.queue_frames_max, self.limits.queue_bytes_max)
     }
 
     /// Tells all nodes. Best effort: nobody waits for it, and nothing is lost but the moment.
-    fn tell_presence(&self, room: RoomId, notice: &PresenceRecord) {
-        let to = partition_for(&*self.log, Topic::Presence, &room.to_string());
+    fn tell(&self, notice: &PresenceRecord) {
+        let to = partition_for(&*self.log, Topic::Presence, &notice.key());
         let mut presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
         let told = match &*presence {
             Some(producer) => producer.append(to, notice.to_record()),
             None => self.log.producer().and_then(|producer| presence.insert(producer).append(to, notice.to_record())),
         };
         if let Err(fault) = told {
-            tracing::debug!(%fault, "a typing notice was lost");
+            tracing::debug!(%fault, "a notice of presence was lost");
             *presence = None;
         }
     }

@@ -1,17 +1,23 @@
-//! What passes by without order: read positions and typing. Followed from the end of their topics; who was not there missed it.
+//! What passes by without order: read positions, typing and presence, and hints from events of people.
+//!
+//! Read positions are followed from the end of their topic; who was not there missed them. Presence is followed from its beginning, a
+//! minute back, so that a node that starts knows at once who is there. People are followed from where the read model stands: of what
+//! that one does not hold yet, nothing is missed.
 
 use std::sync::Arc;
 
-use domain::wire::Record;
+use domain::ids::EventTopic;
+use domain::wire::{Entry, Record};
 use domain::{RoomId, Timestamp, UserId};
 use infra::log::{Fault, Offset, Topic, TopicPartition};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Live;
 use super::backoff::Backoff;
 use super::frame::ServerFrame;
 use super::limits::TYPING_AGE_MAX;
 use super::mailbox::{Item, Notice};
+use super::presence::{PresenceRecord, is_older};
 use super::tail::{QUESTION_WAIT, RECORDS_MAX};
 
 /// A record of `reads.v1`.
@@ -23,32 +29,7 @@ struct ReadRecord {
     number: u64,
 }
 
-/// A record of `presence.v1`.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum PresenceRecord {
-    /// Somebody types.
-    Typing {
-        /// Where.
-        room_id: RoomId,
-        /// Who.
-        user_id: UserId,
-        /// When.
-        at: Timestamp,
-    },
-}
-
-impl PresenceRecord {
-    /// The record as it goes into the log, keyed by the room.
-    #[must_use]
-    pub fn to_record(&self) -> Record {
-        let Self::Typing { room_id, .. } = self;
-        // A struct of ids and times always serialises.
-        Record { key: room_id.to_string().into_bytes(), headers: Vec::new(), value: serde_json::to_vec(self).unwrap_or_default() }
-    }
-}
-
-/// Follows one partition of `topic` from its end until dropped.
+/// Follows one partition until dropped.
 pub async fn follow(live: Arc<Live>, of: TopicPartition) {
     let mut backoff = Backoff::default();
     let mut position: Option<Offset> = None;
@@ -56,13 +37,13 @@ pub async fn follow(live: Arc<Live>, of: TopicPartition) {
         let followed: Result<(), Fault> = async {
             let from = match position {
                 Some(from) => from,
-                None => live.log.end(of).await?,
+                None => begin(&live, of).await?,
             };
             let mut tail = live.log.tail(of, from).await?;
             loop {
                 for stored in tail.next(RECORDS_MAX, QUESTION_WAIT).await? {
                     position = Some(stored.offset + 1);
-                    pass_on(&live, of.topic, &stored.record);
+                    pass_on(&live, of, &stored.record);
                 }
                 backoff.succeeded();
             }
@@ -77,14 +58,44 @@ pub async fn follow(live: Arc<Live>, of: TopicPartition) {
     }
 }
 
-fn pass_on(live: &Live, topic: Topic, record: &Record) {
-    let notice = match topic {
-        Topic::Reads => serde_json::from_slice(&record.value).map(of_read).ok(),
-        _ => serde_json::from_slice(&record.value).ok().and_then(|record| of_presence(record, live.clock.now())),
+async fn begin(live: &Live, of: TopicPartition) -> Result<Offset, Fault> {
+    match of.topic {
+        Topic::Presence => Ok(0),
+        Topic::Users => {
+            let checkpoint = async { live.readings.now()?.timeline.checkpoint(of).await };
+            let unavailable = |fault: infra::read_model::Fault| Fault::Unavailable(fault.to_string());
+            checkpoint.await.map(|checkpoint| checkpoint.next_offset).map_err(unavailable)
+        }
+        _ => live.log.end(of).await,
+    }
+}
+
+/// What cannot be read here (a later version's notice, a tombstone) is not worth more than passing over.
+fn pass_on(live: &Live, of: TopicPartition, record: &Record) {
+    let now = live.clock.now();
+    let notice = match of.topic {
+        Topic::Reads => serde_json::from_slice(&record.value).ok().map(of_read),
+        Topic::Presence => match serde_json::from_slice(&record.value) {
+            Ok(PresenceRecord::Typing { room_id, user_id, at }) => of_typing(room_id, user_id, at, now),
+            Ok(people) => return live.board.take(people, now),
+            Err(_) => return,
+        },
+        _ => return hint(live, of.partition, record, now),
     };
-    // What cannot be read here (a later version's notice, a tombstone) is not worth more than passing over.
     if let Some(notice) = notice.filter(|notice| live.hub.is_followed(notice.room)) {
         live.hub.notify(notice.room, &Item::Notice(Arc::new(notice)));
+    }
+}
+
+/// Events of people are a hint here: what is true of them is read from the read model, which judges them by the acceptance rule.
+fn hint(live: &Live, partition: u32, record: &Record, now: Timestamp) {
+    let concerns_presence =
+        |kind: &str| kind.starts_with("sarangbang.relation.") || kind.starts_with("sarangbang.user.visibility-");
+    if !record.header("ce_type").is_some_and(concerns_presence) {
+        return;
+    }
+    if let Ok(Entry::Event(envelope)) = record.decode(EventTopic::Users) {
+        live.board.on_event(&envelope, partition, now);
     }
 }
 
@@ -94,12 +105,12 @@ fn of_read(record: ReadRecord) -> Notice {
     Notice { room, user, to_self: true, text }
 }
 
-fn of_presence(PresenceRecord::Typing { room_id, user_id, at }: PresenceRecord, now: Timestamp) -> Option<Notice> {
-    if now.as_millis() - at.as_millis() > i64::try_from(TYPING_AGE_MAX.as_millis()).unwrap_or(i64::MAX) {
+fn of_typing(room: RoomId, user: UserId, at: Timestamp, now: Timestamp) -> Option<Notice> {
+    if is_older(at, TYPING_AGE_MAX, now) {
         return None;
     }
-    let text = ServerFrame::Typing { room: room_id, user_id: user_id.clone(), at }.to_text();
-    Some(Notice { room: room_id, user: user_id, to_self: false, text })
+    let text = ServerFrame::Typing { room, user_id: user.clone(), at }.to_text();
+    Some(Notice { room, user, to_self: false, text })
 }
 
 #[cfg(test)]
@@ -107,16 +118,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_typing_notice_comes_back_as_it_went_and_grows_old() {
+    fn a_typing_notice_grows_old() {
         let at: Timestamp = "2026-11-22T14:03:09.000Z".parse().unwrap();
-        let typing =
-            || PresenceRecord::Typing { room_id: RoomId::of_import("t", "r"), user_id: UserId::parse("ann").unwrap(), at };
-        let record = typing().to_record();
-        let json: serde_json::Value = serde_json::from_slice(&record.value).unwrap();
-        assert_eq!(json["kind"], "typing");
-        assert_eq!(json["userId"], "ann");
-        assert_eq!(serde_json::from_slice::<PresenceRecord>(&record.value).unwrap(), typing());
-        assert!(of_presence(typing(), at.saturating_add_millis(9_000)).is_some());
-        assert!(of_presence(typing(), at.saturating_add_millis(11_000)).is_none());
+        let typing = |now| of_typing(RoomId::of_import("t", "r"), UserId::parse("ann").unwrap(), at, now);
+        assert!(typing(at.saturating_add_millis(9_000)).is_some());
+        assert!(typing(at.saturating_add_millis(11_000)).is_none());
     }
 }

@@ -24,7 +24,8 @@ use super::frame::{ClientFrame, ErrorCode, ResyncReason, Secret, ServerFrame};
 use super::join::{Refused, Request, Snapshot, join};
 use super::limits::{JOIN_BUFFER_MAX, JOINS_PER_SOCKET_MAX, MALFORMED_COST, TYPING_INTERVAL};
 use super::mailbox::{Item, LiveChange, Mailbox, Notice};
-use super::notices::PresenceRecord;
+use super::presence::PresenceRecord;
+use crate::dto::PresenceState;
 
 /// A frame on its way out.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub struct Session {
     allowance: Allowance,
     /// Tells a subscription from an earlier one to the same room.
     generation: u64,
+    /// Whether the board knows this socket.
+    on_board: bool,
 }
 
 struct Subscription {
@@ -102,6 +105,7 @@ impl Session {
             subscriptions: HashMap::new(),
             joins_waiting: VecDeque::new(),
             generation: 0,
+            on_board: false,
         }
     }
 
@@ -121,6 +125,7 @@ impl Session {
             ClientFrame::Subscribe { room, after_version } => self.subscribe(room, after_version, out),
             ClientFrame::Unsubscribe { room } => self.end(room),
             ClientFrame::Typing { room } => self.typing(room, out),
+            ClientFrame::Presence { state } => self.show(state.into()),
             ClientFrame::Ping {} => out.push(ServerFrame::Pong {}.into()),
             ClientFrame::Authenticate { token } => return Then::Verify(token),
         }
@@ -142,6 +147,7 @@ impl Session {
         match item {
             Item::Change(change) => self.on_change(change, out),
             Item::Notice(notice) => self.on_notice(&notice, out),
+            Item::Presence(text) => out.push(Outgoing { text, decided_at: None }),
             Item::Broken { room, reason } => {
                 if self.subscriptions.contains_key(&room) {
                     self.resync(room, reason, out);
@@ -242,8 +248,17 @@ impl Session {
             return;
         }
         following.typed_at = Some(now);
-        let notice = PresenceRecord::Typing { room_id: room, user_id: self.user.clone(), at: self.live.clock.now() };
-        self.live.tell_presence(room, &notice);
+        let at = self.live.clock.now();
+        self.on_board = true;
+        if self.live.board.typing(&self.user, &self.mailbox, room, at) {
+            self.live.tell(&PresenceRecord::Typing { room_id: room, user_id: self.user.clone(), at });
+        }
+    }
+
+    /// Takes part in presence from now on: shows the person, and is shown their friends.
+    fn show(&mut self, state: PresenceState) {
+        self.on_board = true;
+        self.live.board.enter(&self.user, &self.mailbox, Some(state));
     }
 
     fn resync(&mut self, room: RoomId, reason: ResyncReason, out: &mut Vec<Outgoing>) {
@@ -271,6 +286,9 @@ impl Drop for Session {
         let rooms: Vec<_> = self.subscriptions.keys().copied().collect();
         for room in rooms {
             self.end(room);
+        }
+        if self.on_board {
+            self.live.board.leave(&self.user, self.mailbox.socket);
         }
     }
 }

@@ -6,5 +6,6 @@ mod generations;
 mod interruptions;
 mod membership;
 mod notices;
+mod presence;
 
 pub use chain::{facts, sent};

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
-use domain::RoomId;
+use domain::relation::{self, Blocked};
 use domain::room::{Event, Kind, MemberGone, MessageFacts, MessageSent};
+use domain::user::{self, Deactivated};
+use domain::{RoomId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::fixture::{World, created, id};
@@ -160,6 +162,61 @@ async fn lists_are_walked_to_their_end_without_a_gap() {
     assert_eq!(found["items"][0]["unread"], 0, "strangers have nothing unread");
     let (_, members) = world.get("eve", &format!("/chat/rooms/{}/members?limit=2", rooms[0]), "").await;
     assert_eq!(ids(members["items"].as_array().unwrap().clone(), "/userId"), ["ann", "bob"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn friends_and_blocks_are_listed_for_oneself() {
+    let world = World::new().await;
+    for user in ["ann", "bob", "cid", "dan", "eve"] {
+        world.writer.register(user).await;
+    }
+    world.writer.befriend("ann", "bob").await;
+    world.writer.relate("cid", "ann", relation::Event::FriendRequested).await;
+    world.writer.relate("ann", "dan", relation::Event::FriendRequested).await;
+    world.writer.relate("ann", "eve", |step| relation::Event::Blocked(Blocked { step, mutual: false })).await;
+    let after = world.writer.read_tokens_of_people();
+    let list = async |user: &str, path: &str| {
+        let (status, page) = world.get(user, path, &after).await;
+        assert_eq!(status, StatusCode::OK, "{path} {page}");
+        (page["items"].as_array().unwrap().clone(), page["next"].clone())
+    };
+    let stands = |friends: &[Value]| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        friends.iter().map(|friend| (text(&friend["userId"]), text(&friend["friendship"]))).collect()
+    };
+    let of = |id: &str, friendship: &str| (id.to_owned(), friendship.to_owned());
+    let (all, _) = list("ann", "/chat/friends").await;
+    assert_eq!(stands(&all), [of("bob", "friends"), of("cid", "incoming"), of("dan", "outgoing")]);
+    assert_eq!((&all[0]["userName"], &all[0]["statusText"]), (&json!("Bob"), &json!("tea")));
+    assert_eq!((&all[0]["presence"], &all[1]["presence"]), (&json!({"state": "offline"}), &Value::Null));
+    let (first, next) = list("ann", "/chat/friends?limit=2").await;
+    let (rest, end) = list("ann", &format!("/chat/friends?limit=2&cursor={}", next.as_str().unwrap())).await;
+    assert_eq!((stands(&[first, rest].concat()), end), (stands(&all), Value::Null));
+    assert_eq!(stands(&list("ann", "/chat/friends?friendship=incoming").await.0), [of("cid", "incoming")]);
+    assert_eq!(stands(&list("dan", "/chat/friends").await.0), [of("ann", "incoming")]);
+
+    assert_eq!(list("ann", "/chat/blocks").await.0, [json!({"userId": "eve", "userName": "Eve"})]);
+    assert_eq!(list("eve", "/chat/blocks").await.0, Vec::<Value>::new(), "nobody is told by whom they are blocked");
+    assert_eq!(list("eve", "/chat/friends").await.0, Vec::<Value>::new());
+
+    let stolen = format!("/chat/friends?cursor={}", next.as_str().unwrap());
+    for bad in ["/chat/friends?friendship=none", "/chat/friends?friendship=", "/chat/blocks?friendship=friends"] {
+        assert_eq!(world.get("ann", bad, "").await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    assert_eq!(world.get("bob", &stolen, "").await.0, StatusCode::BAD_REQUEST, "somebody else's cursor");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_who_left_for_good_no_more_than_the_id_is_shown() {
+    let world = World::new().await;
+    world.writer.register("bob").await;
+    world.writer.befriend("ann", "bob").await;
+    world.writer.write_user("bob", user::Event::Deactivated(Deactivated { deactivated_at: Timestamp::default() })).await;
+    let after = world.writer.read_tokens_of_people();
+    let (_, bob) = world.get("ann", "/chat/people/bob", &after).await;
+    let shown = (&bob["userName"], &bob["statusText"], &bob["deactivated"]);
+    assert_eq!(shown, (&json!("bob"), &json!(""), &json!(true)));
+    assert_eq!(world.get("ann", "/chat/friends", &after).await.1["items"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

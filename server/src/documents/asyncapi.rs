@@ -114,7 +114,9 @@ fn record_message(topic: Topic) -> Value {
             ];
             ("the stream's id", FIELDS)
         }
-        Topic::Presence => ("the room id", &["kind", "roomId", "userId", "at"]),
+        Topic::Presence => {
+            ("the room id where somebody types, or the id of a node's run", &["kind", "roomId", "userId", "at", "node", "people"])
+        }
         _ => ("not used yet", &[]),
     };
     let properties: Map<String, Value> = fields.iter().map(|field| ((*field).to_owned(), json!({}))).collect();

@@ -4,6 +4,8 @@ mod departures;
 mod registrations;
 mod world;
 
+mod authorisation;
+
 use std::process::{Command, Output};
 
 /// The program, with no settings but those given here.

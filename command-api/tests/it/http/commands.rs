@@ -122,6 +122,9 @@ async fn what_belongs_to_a_person_goes_to_the_persons_own_stream() {
     let changed = command("PATCH", "/chat/people/me", r#"{"userName": "Alice L.", "statusText": ""}"#).await;
     assert_eq!(changed.stream, StreamId::User(user("alice")));
     assert!(matches!(changed.body, Body::User(users::Command::ChangeProfile { user_name: Some(_), status_text: Some(_) })));
+    let hidden = command("PATCH", "/chat/people/me", r#"{"presenceHidden": true}"#).await;
+    assert_eq!(hidden.stream, StreamId::User(user("alice")));
+    assert!(matches!(hidden.body, Body::User(users::Command::SetVisibility { presence_hidden: true })));
 }
 
 #[tokio::test]
@@ -173,6 +176,7 @@ async fn one_request_is_one_command() {
         (format!("{room}/members/me"), "{}"),
         (format!("{room}/members/bob"), r#"{"muted": true}"#),
         ("/chat/people/me".to_owned(), "{}"),
+        ("/chat/people/me".to_owned(), r#"{"statusText": "here", "presenceHidden": true}"#),
     ] {
         assert_eq!(service.ask("PATCH", &path, body).await.code(), (422, "value-invalid"), "{path} {body}");
     }

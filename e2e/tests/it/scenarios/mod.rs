@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod conversation;
+pub mod presence;
 pub mod stream;
 
 /// A name that nobody has had before, since several scenarios share one system.

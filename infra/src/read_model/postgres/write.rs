@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::copy::{self, Copied};
 use super::fault;
 use crate::log::TopicPartition;
-use crate::read_model::columns::{folded, kind_name, mentions_column, role_name, signed, status_name};
+use crate::read_model::columns::{folded, friendship_name, kind_name, mentions_column, role_name, signed, status_name};
 use crate::read_model::{Changes, Checkpoint, Fault, MessageRow};
 
 /// Moves the checkpoint from `expected` to `next`. Comes first in the transaction: the row's lock makes a rival wait, and it
@@ -75,6 +75,7 @@ pub(super) async fn rows(connection: &mut PgConnection, changes: &Changes, new: 
     }
     messages(connection, &guarded).await?;
     people(connection, changes).await?;
+    relations(connection, changes).await?;
     rooms(connection, changes).await?;
     memberships(connection, changes).await?;
     about_messages(connection, changes).await?;
@@ -116,6 +117,36 @@ async fn people(connection: &mut PgConnection, changes: &Changes) -> Result<(), 
         .column(mutes.keys().map(|(_, room)| Ok(room.as_uuid())))?
         .column(mutes.values().map(|row| Ok(row.muted)))?
         .column(mutes.values().map(|row| signed(row.version)))?
+        .run(connection)
+        .await
+}
+
+async fn relations(connection: &mut PgConnection, changes: &Changes) -> Result<(), Fault> {
+    const RELATIONS: &str = "INSERT INTO relations (user_id, other_id, friendship, blocks, blocked, changed_at, version) \
+        SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::bigint[], $7::bigint[]) \
+        ON CONFLICT (user_id, other_id) DO UPDATE SET friendship = excluded.friendship, blocks = excluded.blocks, \
+        blocked = excluded.blocked, changed_at = excluded.changed_at, version = excluded.version \
+        WHERE excluded.version > relations.version";
+    const VISIBILITIES: &str = "INSERT INTO visibilities (user_id, presence_hidden, version) \
+        SELECT * FROM UNNEST($1::text[], $2::boolean[], $3::bigint[]) \
+        ON CONFLICT (user_id) DO UPDATE SET presence_hidden = excluded.presence_hidden, version = excluded.version \
+        WHERE excluded.version > visibilities.version";
+    let relations = &changes.relations;
+    Put::new(RELATIONS, relations.len())
+        .column(relations.keys().map(|(user, _)| Ok(user.as_str())))?
+        .column(relations.keys().map(|(_, other)| Ok(other.as_str())))?
+        .column(relations.values().map(|row| Ok(friendship_name(row.friendship))))?
+        .column(relations.values().map(|row| Ok(row.blocks)))?
+        .column(relations.values().map(|row| Ok(row.blocked)))?
+        .column(relations.values().map(|row| Ok(row.changed_at.as_millis())))?
+        .column(relations.values().map(|row| signed(row.version)))?
+        .run(connection)
+        .await?;
+    let visibilities = &changes.visibilities;
+    Put::new(VISIBILITIES, visibilities.len())
+        .column(visibilities.keys().map(|user| Ok(user.as_str())))?
+        .column(visibilities.values().map(|row| Ok(row.presence_hidden)))?
+        .column(visibilities.values().map(|row| signed(row.version)))?
         .run(connection)
         .await
 }

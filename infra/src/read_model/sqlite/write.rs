@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::fault;
 use crate::log::TopicPartition;
-use crate::read_model::columns::{folded, kind_name, mentions_column, role_name, signed, status_name};
+use crate::read_model::columns::{folded, friendship_name, kind_name, mentions_column, role_name, signed, status_name};
 use crate::read_model::{Changes, Checkpoint, Fault};
 
 /// Moves the checkpoint from `expected` to `next`. Comes first in the transaction, so that a loser loses at once.
@@ -44,6 +44,7 @@ pub(super) async fn checkpoint(
 /// Writes the rows of every table.
 pub(super) async fn rows(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), Fault> {
     people(connection, changes).await?;
+    relations(connection, changes).await?;
     rooms(connection, changes).await?;
     memberships(connection, changes).await?;
     messages(connection, changes).await?;
@@ -73,6 +74,26 @@ async fn people(connection: &mut SqliteConnection, changes: &Changes) -> Result<
     let mutes = changes.mutes.iter();
     let mutes = mutes.map(|((user, room), row)| Ok((user.as_str(), hex(*room), row.muted, signed(row.version)?)));
     put(connection, MUTES, mutes).await
+}
+
+async fn relations(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), Fault> {
+    const RELATIONS: &str = "INSERT INTO relations (user_id, other_id, friendship, blocks, blocked, changed_at, version) \
+        SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each($1) WHERE true \
+        ON CONFLICT (user_id, other_id) DO UPDATE SET friendship = excluded.friendship, blocks = excluded.blocks, \
+        blocked = excluded.blocked, changed_at = excluded.changed_at, version = excluded.version \
+        WHERE excluded.version > relations.version";
+    const VISIBILITIES: &str = "INSERT INTO visibilities (user_id, presence_hidden, version) \
+        SELECT value->>0, value->>1, value->>2 FROM json_each($1) WHERE true \
+        ON CONFLICT (user_id) DO UPDATE SET presence_hidden = excluded.presence_hidden, version = excluded.version \
+        WHERE excluded.version > visibilities.version";
+    let relations = changes.relations.iter().map(|((user, other), row)| {
+        let (friendship, changed_at) = (friendship_name(row.friendship), row.changed_at.as_millis());
+        Ok((user.as_str(), other.as_str(), friendship, row.blocks, row.blocked, changed_at, signed(row.version)?))
+    });
+    put(connection, RELATIONS, relations).await?;
+    let visibilities = changes.visibilities.iter();
+    put(connection, VISIBILITIES, visibilities.map(|(user, row)| Ok((user.as_str(), row.presence_hidden, signed(row.version)?))))
+        .await
 }
 
 async fn rooms(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), Fault> {

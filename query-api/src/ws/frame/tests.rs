@@ -1,7 +1,7 @@
 use domain::room::{Kind, Role, Status};
 
 use super::*;
-use crate::dto::Reaction;
+use crate::dto::{Presence, Reaction};
 
 fn room() -> RoomId {
     "0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b".parse().unwrap()
@@ -42,6 +42,11 @@ fn server_frames() -> Vec<ServerFrame> {
         Membership { user_id: user("bob"), role: Some(Role::Moderator), joined_at: Some(time("2026-11-22T14:01:00.000Z")) },
         Membership { user_id: user("cid"), role: None, joined_at: None },
     ];
+    let seen_at = Some(time("2026-11-22T14:03:09.000Z"));
+    let people = vec![
+        PersonPresence::of(user("bob"), Presence { state: PresenceState::Online, last_seen_at: None }),
+        PersonPresence::of(user("cid"), Presence { state: PresenceState::Offline, last_seen_at: seen_at }),
+    ];
     vec![
         ServerFrame::Subscribed { room, version: 811 },
         ServerFrame::Message { room, previous_version: 811, version: 812, message },
@@ -49,6 +54,7 @@ fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::Member { room, previous_version: 813, version: 814, members },
         ServerFrame::Read { room, user_id: user("bob"), number: 640 },
         ServerFrame::Typing { room, user_id: user("bob"), at: time("2026-11-22T14:03:09.000Z") },
+        ServerFrame::Presence { people },
         ServerFrame::Resync { room, reason: ResyncReason::TooFarBehind },
         ServerFrame::room_error(ErrorCode::RoomNotFound, room),
         ServerFrame::Authenticated { expires_at: time("2026-11-22T15:03:07.125Z") },
@@ -74,6 +80,7 @@ fn the_examples_are_what_the_server_understands() {
         ClientFrame::Subscribe { room: room(), after_version: Some(811) },
         ClientFrame::Unsubscribe { room: room() },
         ClientFrame::Typing { room: room() },
+        ClientFrame::Presence { state: Shown::Away },
         ClientFrame::Ping {},
         ClientFrame::Authenticate { token: Secret("eyJhbGciOiJFZERTQSJ9.e30.c2ln".to_owned()) },
     ];
@@ -95,6 +102,9 @@ fn what_is_not_of_the_protocol_is_refused() {
         r#"{"type":"subscribe","room":"x"}"#,
         r#"{"type":"subscribe","room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b","afterVersion":-1}"#,
         r#"{"type":"ping","extra":1}"#,
+        r#"{"type":"presence"}"#,
+        r#"{"type":"presence","state":"offline"}"#,
+        r#"{"type":"presence","state":"online","userId":"bob"}"#,
         r#"{"room":"0b3f3c1e-7d0a-5d0e-9b43-0f6a1f1d2c3b"}"#,
     ] {
         assert!(serde_json::from_str::<ClientFrame>(hostile).is_err(), "{hostile}");

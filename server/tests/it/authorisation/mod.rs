@@ -1,0 +1,123 @@
+//! Who may do what: every documented route for everybody who may come along, and the live feed the same.
+//!
+//! The table is made from `docs/openapi.json`, which another test holds to the code. A route that has no row there fails the first test
+//! here, which says how to add one.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "these are tests: their helpers fail by panicking"
+)]
+
+mod people;
+mod socket;
+mod table;
+mod world;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use people::{BAD_TOKENS, ROLES, Role};
+use table::{Expected, PROVED_ELSEWHERE, ROWS, Row};
+use world::{Room, SECRET, World};
+
+/// Every method and path of the OpenAPI document.
+fn documented() -> BTreeSet<(String, String)> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
+    let document: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let methods = ["get", "put", "post", "patch", "delete", "head", "options"];
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths
+        .flat_map(|(path, item)| {
+            let here = methods.into_iter().filter(|method| item.get(method).is_some());
+            here.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn rows() -> BTreeSet<(String, String)> {
+    ROWS.iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect()
+}
+
+#[test]
+fn every_documented_route_has_its_row() {
+    let elsewhere: BTreeSet<_> =
+        PROVED_ELSEWHERE.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert!(elsewhere.is_disjoint(&rows()), "a route has one place where it is proved");
+    let missing: Vec<_> =
+        documented().into_iter().filter(|route| !rows().contains(route) && !elsewhere.contains(route)).collect();
+    assert!(
+        missing.is_empty(),
+        "no row says who may use {missing:?}. Add one for each to server/tests/it/authorisation/table.rs: method, path, a body that is \
+         good, and what a stranger, a member, a moderator, an owner and an administrator get, and a member who asks for what is \
+         another's. If the route needs more of a world than the one there has, prove it in a test beside it, and name that test in \
+         PROVED_ELSEWHERE."
+    );
+    let gone: Vec<_> = rows().union(&elsewhere).filter(|route| !documented().contains(*route)).cloned().collect();
+    assert!(gone.is_empty(), "these routes have a row and are not documented (any more): {gone:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_gets_what_is_theirs_and_nothing_else() {
+    let world = World::new().await;
+    let mut wrong = Vec::new();
+    for row in ROWS {
+        for (role, expected) in ROLES.into_iter().zip(row.expected) {
+            let room = world.room().await;
+            let (path, body) = (room.fill(row.path, row), row.body_for(role));
+            let answer = world.ask(row.method, &path, body.as_deref(), Some(&world.token(role.user()))).await;
+            let cell = format!("{} {} by {role:?}", row.method, row.path);
+            if let Err(why) = expected.check(&answer) {
+                wrong.push(format!("{cell}: {why}"));
+            }
+            if matches!(role, Role::Stranger | Role::Administrator) && answer.text.contains(SECRET) {
+                wrong.push(format!("{cell}: what was said among others stands in {}", answer.text));
+            }
+            // Whether a room is there is not told to those who may not see it.
+            if *expected == table::NO_ROOM {
+                let nowhere = Room::nowhere().fill(row.path, row);
+                let nothing = world.ask(row.method, &nowhere, body.as_deref(), Some(&world.token(role.user()))).await;
+                if answer.without_trace() != nothing.without_trace() {
+                    wrong.push(format!("{cell}: {} for a room, and {} for none", answer.text, nothing.text));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells:\n{}", wrong.len(), wrong.join("\n"));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_good_token_nobody_gets_anything() {
+    let world = World::new().await;
+    world.revoke_user("dora").await;
+    let mut wrong = Vec::new();
+    let room = world.room().await;
+    for row in ROWS {
+        let (path, body) = (room.fill(row.path, row), row.body_for(Role::Member));
+        for (name, code, make) in BAD_TOKENS {
+            let token = make(&world.forge);
+            let answer = world.ask(row.method, &path, body.as_deref(), token.as_deref()).await;
+            if let Err(why) = Expected::Problem(401, code).check(&answer) {
+                wrong.push(format!("{} {} with {name}: {why}", row.method, row.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells:\n{}", wrong.len(), wrong.join("\n"));
+    let answer = world.ask("GET", &room.fill("/chat/rooms/{roomId}/messages", &ROWS[0]), None, Some(&world.token("olga"))).await;
+    assert_eq!(answer.json()["items"].as_array().unwrap().len(), 1, "and nothing was done");
+    world.stop().await;
+}
+
+impl Row {
+    /// The body, as `role` sends it.
+    fn body_for(&self, role: Role) -> Option<String> {
+        match (role, self.body, self.another) {
+            (Role::Another, _, Some(body)) | (_, Some(body), _) => Some(body.to_owned()),
+            (_, None, _) => None,
+        }
+    }
+}
