@@ -48,7 +48,7 @@ impl Board {
         if board.here.enter(user, mailbox, state) {
             // A second socket of somebody whose circle is known is told at once what the first one was told.
             let friends = board.here.friends_of(user);
-            board.tell(friends.iter(), [mailbox]);
+            board.tell(friends.iter(), std::slice::from_ref(mailbox));
         }
     }
 
@@ -159,15 +159,11 @@ impl State {
     }
 
     /// Tells what is known of `friends`.
-    fn tell<'a, 'b>(
-        &self,
-        friends: impl Iterator<Item = &'a UserId>,
-        sockets: impl IntoIterator<Item = &'b Arc<Mailbox>> + Clone,
-    ) {
+    fn tell<'a>(&self, friends: impl Iterator<Item = &'a UserId>, sockets: &[Arc<Mailbox>]) {
         let known = friends.map(|friend| PersonPresence::of(friend.clone(), self.known.of(friend)));
         let known: Vec<_> = known.filter(|person| person.presence != Presence::UNKNOWN).collect();
         for people in known.chunks(FRAME_PEOPLE_MAX) {
-            say(people, sockets.clone());
+            say(people, sockets);
         }
     }
 

@@ -101,12 +101,12 @@ impl Forge {
     /// A good token; administrators and services by their names.
     pub fn good(&self, user: &str, session: Option<Uuid>) -> String {
         let scope = Scope { admin: user == "adam", service: user == "test-service", ..Scope::default() };
-        issue(&self.signer, Grant { user: id(user), scope, session, duration: LONG })
+        issue(&self.signer, &Grant { user: id(user), scope, session, duration: LONG })
     }
 
     pub fn expired(&self, user: &str) -> String {
         let signer = Signer::of_seed(&self.seed, ISSUER, Arc::new(AnHourAgo)).unwrap();
-        issue(&signer, Grant::person(id(user), LONG))
+        issue(&signer, &Grant::person(id(user), LONG))
     }
 
     /// A token of the owner, well signed, whose claims were changed before.
@@ -139,7 +139,7 @@ impl Forge {
     }
 
     fn foreign(&self) -> String {
-        issue(&Signer::generate(ISSUER, Arc::new(SystemClock)).unwrap(), Grant::person(id("olga"), LONG))
+        issue(&Signer::generate(ISSUER, Arc::new(SystemClock)).unwrap(), &Grant::person(id("olga"), LONG))
     }
 
     fn spliced(&self) -> String {
@@ -150,8 +150,8 @@ impl Forge {
     }
 }
 
-fn issue(signer: &Signer, grant: Grant) -> String {
-    signer.issue(&grant).unwrap().token.0.to_string()
+fn issue(signer: &Signer, grant: &Grant) -> String {
+    signer.issue(grant).unwrap().token.0.to_string()
 }
 
 /// A part of a token, read.
