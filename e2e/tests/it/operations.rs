@@ -16,13 +16,14 @@ use crate::stage;
 /// The page that names every metric.
 const DOCUMENTED: &str = include_str!("../../../docs/metrics.md");
 /// What stays silent while all is well.
-const OF_TROUBLE: [&str; 13] = [
+const OF_TROUBLE: [&str; 14] = [
     "sarangbang_appends_unconfirmed_total",
     "sarangbang_commands_rate_limited_total",
     "sarangbang_events_parked_total",
     "sarangbang_http_panics_total",
     "sarangbang_live_cut_offs_total",
     "sarangbang_live_resyncs_total",
+    "sarangbang_presence_lost_total",
     "sarangbang_projector_checkpoints_moved_total",
     "sarangbang_projector_faults_total",
     "sarangbang_queries_behind_total",
