@@ -39,6 +39,7 @@ pub const ASSETS: &[Asset] = &[
     asset!(css "messages.css"),
     asset!(css "dialogs.css"),
     asset!(js "api.js"),
+    asset!(js "complete.js"),
     asset!(js "composer.js"),
     asset!(js "dialogs.js"),
     asset!(js "dom.js"),

@@ -1,11 +1,12 @@
 // The message box: new messages, replies and edits; Enter sends, Shift+Enter breaks the line.
 
+import { Completion } from './complete.js';
 import { byId, setText } from './dom.js';
 import { t } from './i18n.js';
 import { shortened } from './row.js';
 
 export class Composer {
-  /** `handlers`: `send(text, replyTo)`, `edit(message, text)`, `typing()`, `editLast()`. */
+  /** `handlers`: `send(text, replyTo)`, `edit(message, text)`, `typing()`, `editLast()`, `people()` who may be mentioned. */
   constructor(names, handlers) {
     this.names = names;
     this.handlers = handlers;
@@ -15,6 +16,7 @@ export class Composer {
     this.box = byId('message-box');
     this.listeners = new AbortController();
     const { signal } = this.listeners;
+    this.completion = new Completion(this.box, () => this.handlers.people(), signal);
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
@@ -26,6 +28,7 @@ export class Composer {
 
   stop() {
     this.listeners.abort();
+    this.completion.close();
     this.box.value = '';
     this.#setContext(null);
   }
@@ -35,6 +38,7 @@ export class Composer {
     if (this.context?.kind === 'edit') this.cancel();
     if (this.room) this.drafts.set(this.room, this.box.value);
     this.room = room;
+    this.completion.close();
     this.#setContext(null);
     this.box.value = this.drafts.get(room) ?? '';
   }
@@ -96,6 +100,7 @@ export class Composer {
   #key(event) {
     // An input method that is still composing (Hangul, for one) uses Enter itself.
     if (event.isComposing || event.keyCode === 229) return;
+    if (this.completion.key(event)) return;
     if (event.key === 'Enter' && !event.shiftKey) {
       event.preventDefault();
       this.#submit();

@@ -72,6 +72,7 @@ const STRINGS = {
   'composer.save': ['Save', '저장'],
   'composer.reply': ['Reply to {name}: {text}', '{name}님에게 답장: {text}'],
   'composer.edit': ['Edit: {text}', '수정: {text}'],
+  'composer.mentions': ['People to mention: {count}', '멘션할 사람: {count}명'],
   'composer.full': ['Too many messages wait to be sent. Please wait for the connection.', '보내지 못한 메시지가 너무 많습니다. 연결을 기다려 주세요.'],
   'typing.one': ['{a} is typing…', '{a}님이 입력하고 있습니다…'],
   'typing.two': ['{a} and {b} are typing…', '{a}님과 {b}님이 입력하고 있습니다…'],

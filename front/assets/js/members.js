@@ -1,4 +1,4 @@
-// Who is in the open room, and adding somebody.
+// Who is in the open room (also for completing mentions), and adding somebody.
 
 import { api } from './api.js';
 import { avatar, byId, debounced, make, setText } from './dom.js';
@@ -11,7 +11,8 @@ export class Members {
     this.me = me;
     this.names = names;
     this.room = null;
-    this.changed = debounced(() => this.#visible() && this.#load(), 300);
+    this.known = []; // the members of the room, as far as they were asked for
+    this.changed = debounced(() => this.#load(), 300);
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     byId('members-button').addEventListener('click', () => this.#show(!this.#visible()), { signal });
@@ -39,10 +40,16 @@ export class Members {
     byId('add-member').hidden = !mayAdd;
     if (room) setText(byId('members-button'), memberCount(room.memberCount));
     if (!room) this.#show(false);
-    else if (!same && this.#visible()) {
-      byId('member-list').replaceChildren();
-      this.#load();
-    }
+    if (same) return;
+    this.known = [];
+    byId('member-list').replaceChildren();
+    this.#load();
+  }
+
+  /** Who may be mentioned: those of the room who are known, the reader excepted. */
+  mentionable() {
+    const others = this.known.filter((member) => member.userId !== this.me);
+    return others.map((member) => ({ userId: member.userId, userName: member.userName || member.userId }));
   }
 
   #visible() {
@@ -52,7 +59,7 @@ export class Members {
   #show(visible) {
     byId('members-panel').hidden = !visible;
     byId('members-button').setAttribute('aria-expanded', String(visible));
-    if (visible) this.#load();
+    if (visible && this.known.length === 0) this.#load();
   }
 
   async #load(cursor) {
@@ -62,6 +69,7 @@ export class Members {
     if (!page || room !== this.room) return;
     this.next = page.next;
     for (const member of page.items) this.names.learn(member.userId, member.userName);
+    this.known = cursor ? [...this.known, ...page.items] : page.items;
     const items = page.items.map((member) => this.#item(member));
     const list = byId('member-list');
     if (cursor) list.append(...items);

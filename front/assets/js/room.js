@@ -38,6 +38,7 @@ export class OpenRoom {
       send: (text, replyTo) => this.#send(text, replyTo),
       edit: (message, text) => this.#command(() => api.edit(this.wanted, message.number, text, uuidV7())),
       typing: () => this.live.typing(this.wanted),
+      people: () => this.#mentionable(),
       editLast: () => {
         const message = this.timeline.lastOwn();
         if (message) this.composer.edit(message);
@@ -196,6 +197,14 @@ export class OpenRoom {
     this.list.refresh();
     if (roomId === this.wanted) this.open(roomId);
     return true;
+  }
+
+  /** Who spoke last comes first: they are whom one answers. */
+  #mentionable() {
+    const { messages, numbers } = this.timeline;
+    const spoke = new Map(numbers.map((number, index) => [messages.get(number).author, index]));
+    const rank = (person) => spoke.get(person.userId) ?? -1;
+    return this.members.mentionable().sort((one, other) => rank(other) - rank(one));
   }
 
   #rights() {
