@@ -70,7 +70,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Opens a window whose profile is kept in `profile`.
+    /// Opens a window with an empty profile, which is kept in `profile`.
     ///
     /// # Errors
     /// When the browser does not start.
@@ -156,6 +156,27 @@ impl Window {
     /// When it throws.
     pub async fn script(&self, script: &str, arguments: &Value) -> Result<Value> {
         self.post("execute/sync", &json!({ "script": script, "args": arguments })).await
+    }
+
+    /// Returns when `script`, a function's body that is given `arguments`, answers true.
+    ///
+    /// # Errors
+    /// When it does not soon.
+    pub async fn comes_true(&self, what: &str, script: &str, arguments: &Value) -> Result<()> {
+        until(what, SOON, || async {
+            let said = self.script(script, arguments).await?;
+            ensure!(said == Value::Bool(true), "the page says {said}");
+            Ok(Some(()))
+        })
+        .await
+    }
+
+    /// Gives a command of the browser's own protocol for developers.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn devtools(&self, command: &str, parameters: &Value) -> Result<Value> {
+        self.post("goog/cdp/execute", &json!({ "cmd": command, "params": parameters })).await
     }
 
     /// Writes what the window shows as a PNG file.

@@ -38,6 +38,8 @@ pub const ASSETS: &[Asset] = &[
     asset!(css "layout.css"),
     asset!(css "messages.css"),
     asset!(css "dialogs.css"),
+    asset!(js "active.js"),
+    asset!(js "alerts.js"),
     asset!(js "api.js"),
     asset!(js "complete.js"),
     asset!(js "composer.js"),
@@ -52,6 +54,7 @@ pub const ASSETS: &[Asset] = &[
     asset!(js "notices.js"),
     asset!(js "outbox.js"),
     asset!(js "people.js"),
+    asset!(js "place.js"),
     asset!(js "room.js"),
     asset!(js "roomlist.js"),
     asset!(js "row.js"),
@@ -59,6 +62,12 @@ pub const ASSETS: &[Asset] = &[
     asset!(js "text.js"),
     asset!(js "timeline.js"),
 ];
+
+/// What a page loads at once: itself, and all that it and its modules name.
+#[cfg(test)]
+pub fn first_load(page: &str) -> std::collections::BTreeSet<String> {
+    tests::loaded(page)
+}
 
 #[cfg(test)]
 mod tests {
@@ -81,18 +90,36 @@ mod tests {
         text.split(before).skip(1).filter_map(move |rest| rest.split_once(after).map(|(inner, _)| inner))
     }
 
-    /// The paths that the page loads, directly or through modules.
-    fn referred() -> BTreeSet<String> {
-        let page = html();
+    /// What a file names: by tags where it is a page, by imports where it is a module.
+    fn named(asset: &Asset) -> Vec<String> {
+        if asset.path.ends_with(".js") {
+            let imports = text(asset).lines().filter(|line| line.starts_with("import "));
+            return imports.flat_map(|line| between(line, "'./", "'")).map(|name| format!("/assets/js/{name}")).collect();
+        }
+        let page = text(asset);
         let tags = between(page, "<link ", ">").chain(between(page, "<script ", ">")).chain(between(page, "<img ", ">"));
         let attributes =
             tags.flat_map(|tag| between(tag, "href=\"", "\"").chain(between(tag, "src=\"", "\"")).collect::<Vec<_>>());
-        let mut paths: BTreeSet<String> = attributes.map(str::to_owned).collect();
-        for script in scripts() {
-            let imports = text(script).lines().filter(|line| line.starts_with("import "));
-            paths.extend(imports.flat_map(|line| between(line, "'./", "'")).map(|name| format!("/assets/js/{name}")));
+        attributes.map(str::to_owned).collect()
+    }
+
+    pub(super) fn loaded(page: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![page.to_owned()];
+        while let Some(path) = open.pop() {
+            if let Some(asset) = ASSETS.iter().find(|asset| asset.path == path)
+                && found.insert(path)
+            {
+                open.extend(named(asset));
+            }
         }
-        paths
+        found
+    }
+
+    /// The paths that the page loads, directly or through modules.
+    fn referred() -> BTreeSet<String> {
+        let pages = ASSETS.iter().filter(|asset| asset.content_type.starts_with("text/html") || asset.path.ends_with(".js"));
+        pages.flat_map(named).collect()
     }
 
     #[test]

@@ -140,6 +140,23 @@ mod tests {
         assert!(to_bytes(response.into_body(), usize::MAX).await.unwrap().len() < asset.content.len() / 2);
     }
 
+    /// What a browser fetches before the page can be used, with gzip, in KiB at most.
+    const FIRST_LOAD_KIB_MAX: usize = 150;
+
+    #[tokio::test]
+    async fn the_first_load_is_small() {
+        let mut bytes = 0;
+        for path in assets::first_load("/") {
+            let request = Request::builder().uri(&path).header(ACCEPT_ENCODING, "gzip").body(Body::empty()).unwrap();
+            let response = router().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            let headers: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+            bytes += headers + to_bytes(response.into_body(), usize::MAX).await.unwrap().len();
+        }
+        assert!(bytes > 10_000, "something was counted");
+        assert!(bytes <= FIRST_LOAD_KIB_MAX * 1024, "{bytes} bytes");
+    }
+
     #[tokio::test]
     async fn other_paths_and_methods_are_not_ours() {
         for path in ["/assets/js/none.js", "/assets/../Cargo.toml", "/chat/rooms", "/assets/"] {

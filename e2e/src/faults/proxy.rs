@@ -21,6 +21,8 @@ pub enum Way {
     Slow(Duration),
     /// Nothing passes and nobody is told. What was said meanwhile arrives when the way is open again.
     Silent,
+    /// What a client says passes. What it is answered waits until the way is open again, and is lost when the way is cut.
+    Unanswered,
     /// Connections are closed, and new ones at once.
     Cut,
 }
@@ -77,19 +79,20 @@ async fn connect(client: TcpStream, target: u16, way: watch::Receiver<Way>) {
     // When either direction ends both do: half-closed connections are not a fault that is wanted here.
     tokio::select! {
         _ = cut.wait_for(|way| *way == Way::Cut) => {}
-        () = pump(from_client, to_server, way.clone()) => {}
-        () = pump(from_server, to_client, way) => {}
+        () = pump(from_client, to_server, way.clone(), |way| way == Way::Silent) => {}
+        () = pump(from_server, to_client, way, |way| matches!(way, Way::Silent | Way::Unanswered)) => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>, waits: fn(Way) -> bool) {
     let mut chunk = vec![0; CHUNK_BYTES];
     while let Ok(bytes @ 1..) = from.read(&mut chunk).await {
-        let now = way.wait_for(|way| *way != Way::Silent).await.map(|way| *way);
+        let now = way.wait_for(|way| !waits(*way)).await.map(|way| *way);
         if let Ok(Way::Slow(delay)) = now {
             tokio::time::sleep(delay).await;
         }
-        if now.is_err() || to.write_all(chunk.get(..bytes).unwrap_or_default()).await.is_err() {
+        // What waited when the way was cut is lost.
+        if matches!(now, Err(_) | Ok(Way::Cut)) || to.write_all(chunk.get(..bytes).unwrap_or_default()).await.is_err() {
             return;
         }
     }
@@ -136,6 +139,17 @@ mod tests {
         assert!(silence.is_err(), "nothing passes");
         proxy.set(Way::Open);
         assert_eq!(client.read_u8().await.unwrap(), 7, "and arrives in the end");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_waits_when_the_way_is_cut_is_lost() {
+        let (proxy, mut client) = echo().await;
+        assert_eq!(say(&mut client).await.unwrap(), 7);
+        proxy.set(Way::Unanswered);
+        let silence = tokio::time::timeout(Duration::from_millis(200), say(&mut client)).await;
+        assert!(silence.is_err(), "no answer passes");
+        proxy.set(Way::Cut);
+        assert!(client.read_u8().await.is_err());
     }
 
     #[tokio::test]

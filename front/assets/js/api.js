@@ -146,9 +146,10 @@ export const api = {
   createRoom: (body, key) => call('POST', '/chat/rooms', { body, key }),
   members: (room, cursor) => call('GET', `${roomPath(room)}/members`, { query: { limit: 100, cursor } }),
   addMember: (room, user, key) => call('PUT', `${roomPath(room)}/members/${part(user)}`, { key }),
+  mute: (room, muted, key) => call('PATCH', `${roomPath(room)}/members/me`, { body: { muted }, key }),
   leave: (room, key) => call('DELETE', `${roomPath(room)}/members/me`, { key }),
 
-  messages: (room, before, limit) => call('GET', `${roomPath(room)}/messages`, { query: { before, limit } }),
+  messages: (room, where, limit) => call('GET', `${roomPath(room)}/messages`, { query: { ...where, limit } }),
   send: (room, text, replyTo, key) => call('POST', `${roomPath(room)}/messages`, { body: replyTo ? { text, replyTo } : { text }, key }),
   edit: (room, number, text, key) => call('PATCH', messagePath(room, number), { body: { text }, key }),
   remove: (room, number, key) => call('DELETE', messagePath(room, number), { key }),

@@ -1,5 +1,6 @@
 // The page's beginning: who is signed in, and the parts that work for them until they sign out.
 
+import { Alerts } from './alerts.js';
 import { api, describe, Problem } from './api.js';
 import { Directory, NewRoom } from './dialogs.js';
 import { avatar, byId, setText } from './dom.js';
@@ -37,8 +38,10 @@ function start(me) {
   });
   const live = new Live({
     frame: (frame) => {
-      if (frame.type === 'message') list.heard(frame.room, frame.message, frame.version);
-      else if (frame.type === 'read' && frame.userId === me.userId) list.read(frame.room, frame.number);
+      if (frame.type === 'message') {
+        session.alerts.heard(frame.room, frame.message);
+        list.heard(frame.room, frame.message, frame.version);
+      } else if (frame.type === 'read' && frame.userId === me.userId) list.read(frame.room, frame.number);
       else if (frame.type === 'presence') session.people.frame(frame);
       else if (frame.type === 'room' || frame.type === 'member') list.refresh();
       session.open.frame(frame);
@@ -73,6 +76,8 @@ function start(me) {
   session.open = new OpenRoom({ me: me.userId, names, live, outbox, list, closed: () => goTo(null) });
   session.people = new People(names, live, { changed: () => list.draw(), open: goTo });
   list.presenceOf = (userId) => session?.people.of(userId) ?? null;
+  const looksAt = (room) => !document.hidden && document.hasFocus() && session.open.wanted === room;
+  session.alerts = new Alerts(me.userId, names, list, { looksAt, open: goTo });
   showMe();
   showPage('yes');
   localStorage.setItem(REMEMBERED, me.userId);
@@ -84,11 +89,12 @@ function start(me) {
 
 function stop() {
   if (!session) return;
-  session.people.stop();
-  const { list, live, outbox, open, renewal } = session;
+  const { alerts, list, live, outbox, open, people, renewal } = session;
   session = null;
   renewal.stop();
   live.stop();
+  alerts.stop();
+  people.stop();
   outbox.stop();
   list.stop();
   open.stop();
@@ -136,19 +142,20 @@ async function checkSession() {
 
 // --- where one is: the address says which room is open, so that "back" and bookmarks work ---
 
-function goTo(room) {
-  const hash = room ? `#/rooms/${room}` : '#/';
+function goTo(room, number) {
+  const hash = room ? `#/rooms/${room}${number ? `/${number}` : ''}` : '#/';
   if (location.hash === hash) route();
   else location.hash = hash;
 }
 
 function route() {
   if (!session) return;
-  const room = /^#\/rooms\/([0-9a-f-]{36})$/.exec(location.hash)?.[1] ?? null;
+  const [, room = null, number] = /^#\/rooms\/([0-9a-f-]{36})(?:\/(\d{1,15}))?$/.exec(location.hash) ?? [];
   document.body.dataset.view = room ? 'room' : 'rooms';
   session.list.setOpen(room);
-  if (room) session.open.open(room);
-  else session.open.close();
+  if (!room) session.open.close();
+  else if (number) session.open.goTo(room, Number(number));
+  else session.open.open(room);
 }
 
 // --- signing in and out ---
@@ -221,6 +228,7 @@ function translate() {
   byId('theme-button').setAttribute('aria-label', byId('theme-button').title);
   session?.list.draw();
   session?.open.redraw();
+  session?.alerts.draw();
 }
 
 byId('language-button').addEventListener('click', () => {

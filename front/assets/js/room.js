@@ -20,6 +20,13 @@ const TYPING_MAX = 20;
 
 const picker = new EmojiPicker();
 
+/** Which page of a room is opened: around `number`, else where one has read to if that is further back than a page; else the newest one. */
+function where(room, number, again) {
+  if (number) return { around: number };
+  const unread = room.role === null || room.readNumber === 0 || again ? 0 : room.lastNumber - room.readNumber;
+  return unread >= PAGE ? { around: room.readNumber + 1 } : {};
+}
+
 export class OpenRoom {
   /** `parts`: `{me, names, live, outbox, list, closed()}`. */
   constructor(parts) {
@@ -29,7 +36,7 @@ export class OpenRoom {
     this.typing = new Map();
     this.members = new Members(this.me, this.names);
     this.timeline = new Timeline(this.me, this.names, {
-      older: (before) => this.#older(before),
+      page: (where) => attempt(() => this.#page(this.wanted, where)),
       act: (kind, message, detail) => this.#act(kind, message, detail),
       pendingAct: (kind, key) => this.outbox[kind](key),
       seen: (number) => this.#seen(number),
@@ -49,6 +56,7 @@ export class OpenRoom {
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     byId('leave-button').addEventListener('click', () => this.#leave(), { signal });
+    byId('mute-button').addEventListener('click', () => this.#mute(), { signal });
     byId('join-button').addEventListener('click', () => this.join(this.wanted), { signal });
   }
 
@@ -72,10 +80,11 @@ export class OpenRoom {
     showBanner('resync', null);
   }
 
-  /** Opens `roomId`, or loads it anew where it is open already. */
-  async open(roomId) {
+  /** Opens `roomId`, or loads it anew where it is open already; at the message `number`, if there is one given. */
+  async open(roomId, number = null) {
     clearTimeout(this.retry);
     const again = this.wanted === roomId;
+    const at = again ? this.timeline.reading : null;
     this.wanted = roomId;
     if (!again) {
       this.typing.clear();
@@ -90,9 +99,9 @@ export class OpenRoom {
       // The room's version first, then its messages: whatever changes in between comes again through the feed, which starts at
       // that version, and is an upsert.
       room = await api.room(roomId);
-      page = await this.#page(roomId);
+      page = await this.#page(roomId, where(room, number ?? at?.number, again));
     } catch (error) {
-      if (this.wanted === roomId) this.#failed(roomId, error);
+      if (this.wanted === roomId) this.#failed(roomId, error, number);
       return;
     }
     if (this.wanted !== roomId) return;
@@ -103,11 +112,19 @@ export class OpenRoom {
     byId('room').dataset.version = room.version;
     byId('nothing-open').hidden = true;
     this.#drawDetails();
-    this.timeline.show(page, known ? null : room.readNumber, this.#rights());
+    const unreadFrom = !known && room.readNumber > 0 && room.readNumber < room.lastNumber ? room.readNumber + 1 : 0;
+    this.timeline.show(page, { newest: room.lastNumber, unreadFrom, at, rights: this.#rights() });
     this.timeline.setPending(this.outbox.of(roomId));
+    if (number) this.timeline.jump(number);
     this.live.follow(roomId, room.version);
     showBanner('resync', null);
     if (!again) this.composer.focus();
+  }
+
+  /** Goes to a message of the open room; opens the room first where that is another one. */
+  goTo(roomId, number) {
+    if (roomId === this.wanted && this.room) this.timeline.jump(number);
+    else this.open(roomId, number);
   }
 
   /** The feed lost the thread in this room. */
@@ -221,6 +238,10 @@ export class OpenRoom {
     byId('composer').hidden = !rights.mayWrite;
     byId('join-bar').hidden = room.role !== null || room.kind !== 'public' || room.status !== 'open';
     byId('leave-button').hidden = room.role === null || room.kind === 'direct';
+    byId('mute-button').hidden = room.role === null;
+    byId('mute-button').setAttribute('aria-pressed', String(room.muted));
+    setText(byId('mute-button'), t(room.muted ? 'room.unmute' : 'room.mute'));
+    byId('room').dataset.muted = room.muted;
     this.members.setRoom(room, rights.mayWrite && room.kind !== 'direct');
   }
 
@@ -238,18 +259,11 @@ export class OpenRoom {
     }
   }
 
-  async #page(roomId, before) {
-    const { items } = await api.messages(roomId, before, PAGE);
-    items.sort((one, other) => other.number - one.number);
-    // Numbers are dense from 1: below the lowest there is more exactly if it is not 1.
-    return { items, more: items.length > 0 && items[items.length - 1].number > 1 };
+  async #page(roomId, where) {
+    return (await api.messages(roomId, where, PAGE)).items;
   }
 
-  #older(before) {
-    return attempt(() => this.#page(this.wanted, before));
-  }
-
-  #failed(roomId, error) {
+  #failed(roomId, error, number) {
     if (error instanceof Problem && !error.mayPass) {
       showBanner('resync', null);
       showProblem(error.status === 404 ? new Error(t('room.gone')) : error);
@@ -257,12 +271,12 @@ export class OpenRoom {
       return;
     }
     showBanner('resync', error.code === 'read-model-behind' ? t('banner.behind') : t('banner.resync'));
-    this.#later(roomId);
+    this.#later(roomId, number);
   }
 
-  #later(roomId) {
+  #later(roomId, number) {
     clearTimeout(this.retry);
-    this.retry = setTimeout(() => this.wanted === roomId && this.open(roomId), RELOAD_MS);
+    this.retry = setTimeout(() => this.wanted === roomId && this.open(roomId, number), RELOAD_MS);
   }
 
   #arrivedUnacknowledged(item) {
@@ -313,6 +327,16 @@ export class OpenRoom {
     this.live.unfollow(room);
     this.closed();
     this.list.refresh();
+  }
+
+  async #mute() {
+    const { wanted, room } = this;
+    const muted = !room.muted;
+    if ((await attempt(() => api.mute(wanted, muted, uuidV7()))) === undefined) return;
+    this.list.refresh();
+    if (this.wanted !== wanted) return;
+    this.room.muted = muted;
+    this.#drawDetails();
   }
 
   #seen(number) {
