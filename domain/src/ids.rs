@@ -38,7 +38,7 @@ pub enum UserIdError {
     #[error("a user id has 1 to {USER_ID_CHARACTERS_MAX} characters")]
     Length,
     /// It contains a character that PRECIS or our own rule forbids.
-    #[error("a user id has letters, digits and symbols of a user name (RFC 8265), without @ / : # ? %")]
+    #[error("a user id has letters, digits and symbols (RFC 8265), no space and none of @ / : # ? %")]
     Character,
     /// It is one of the names that paths need: `me`, `.` or `..`.
     #[error("this user id is reserved")]

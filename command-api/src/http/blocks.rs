@@ -8,7 +8,7 @@ use infra::http::{Json, Path, Problem};
 use super::Api;
 use super::answer::{Answer, Done};
 use super::asked::Asked;
-use super::friends::relate;
+use super::friends::Between;
 use super::params::OtherPath;
 use super::room::OnBehalf;
 
@@ -25,9 +25,9 @@ pub async fn put(
     Path(OtherPath { user_id }): Path<OtherPath>,
     body: Option<Json<OnBehalf>>,
 ) -> Result<Done, Problem> {
-    let actor = asked.actor(OnBehalf::of(body))?;
-    let facts = api.facts_about(&asked, std::slice::from_ref(&user_id)).await?;
-    relate(&api, &asked, actor, user_id, Command::Block { facts }).await
+    let between = Between::of(asked.actor(OnBehalf::of(body))?, user_id)?;
+    let facts = api.facts_about(&asked, std::slice::from_ref(&between.other)).await?;
+    between.execute(&api, &asked, Command::Block { facts }).await
 }
 
 /// Takes one's own block back.
@@ -42,6 +42,5 @@ pub async fn remove(
     Path(OtherPath { user_id }): Path<OtherPath>,
     body: Option<Json<OnBehalf>>,
 ) -> Result<Done, Problem> {
-    let actor = asked.actor(OnBehalf::of(body))?;
-    relate(&api, &asked, actor, user_id, Command::Unblock).await
+    Between::of(asked.actor(OnBehalf::of(body))?, user_id)?.execute(&api, &asked, Command::Unblock).await
 }

@@ -27,9 +27,9 @@ pub async fn put(
     Path(OtherPath { user_id }): Path<OtherPath>,
     body: Option<Json<OnBehalf>>,
 ) -> Result<Done, Problem> {
-    let actor = asked.actor(OnBehalf::of(body))?;
-    let facts = api.facts_about(&asked, std::slice::from_ref(&user_id)).await?;
-    relate(&api, &asked, actor, user_id, Command::Befriend { facts }).await
+    let between = Between::of(asked.actor(OnBehalf::of(body))?, user_id)?;
+    let facts = api.facts_about(&asked, std::slice::from_ref(&between.other)).await?;
+    between.execute(&api, &asked, Command::Befriend { facts }).await
 }
 
 /// Declines what the other one asked, takes back what oneself asked, or ends the friendship.
@@ -44,16 +44,36 @@ pub async fn remove(
     Path(OtherPath { user_id }): Path<OtherPath>,
     body: Option<Json<OnBehalf>>,
 ) -> Result<Done, Problem> {
-    let actor = asked.actor(OnBehalf::of(body))?;
-    relate(&api, &asked, actor, user_id, Command::Unfriend).await
+    Between::of(asked.actor(OnBehalf::of(body))?, user_id)?.execute(&api, &asked, Command::Unfriend).await
 }
 
-/// Executes a command on the relation of `actor` and `other`.
-pub async fn relate(api: &Api, asked: &Asked, actor: UserId, other: UserId, command: Command) -> Result<Done, Problem> {
-    let Some(pair) = Pair::of(&actor, &other) else {
-        let why = "the person in the path must be somebody other than oneself";
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "value-invalid").detail(why));
-    };
-    let outcome = api.execute(asked, actor, StreamId::Relation(pair), Body::Relation(command)).await?;
-    Ok(Done::person(&outcome, other))
+/// Two people, of whom one does something to the other.
+pub struct Between {
+    actor: UserId,
+    /// The other one.
+    pub other: UserId,
+    pair: Pair,
+}
+
+impl Between {
+    /// Refuses the pair that somebody would be with themselves, before anybody is asked about it.
+    ///
+    /// # Errors
+    /// `value-invalid`.
+    pub fn of(actor: UserId, other: UserId) -> Result<Self, Problem> {
+        let pair = Pair::of(&actor, &other).ok_or_else(|| {
+            let why = "the person in the path must be somebody other than oneself";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "value-invalid").detail(why)
+        })?;
+        Ok(Self { actor, other, pair })
+    }
+
+    /// Executes a command on their relation.
+    ///
+    /// # Errors
+    /// As [`Api::execute`].
+    pub async fn execute(self, api: &Api, asked: &Asked, command: Command) -> Result<Done, Problem> {
+        let outcome = api.execute(asked, self.actor, StreamId::Relation(self.pair), Body::Relation(command)).await?;
+        Ok(Done::person(&outcome, self.other))
+    }
 }

@@ -148,7 +148,12 @@ async fn what_is_between_two_people_goes_to_the_stream_of_the_two() {
         assert_eq!((name, facts), (expected, 1), "{method} {path}");
     }
     let service = Service::new();
-    assert_eq!(service.ask("PUT", "/chat/friends/alice", "").await.code(), (422, "value-invalid"));
+    for method in ["PUT", "DELETE"] {
+        for path in ["/chat/friends/alice", "/chat/blocks/alice"] {
+            assert_eq!(service.ask(method, path, "").await.code(), (422, "value-invalid"), "{method} {path}");
+        }
+    }
+    assert!(service.bus.asked_about.lock().unwrap().is_empty(), "nor is anything asked about oneself");
     assert!(service.nothing_was_executed());
 }
 

@@ -39,6 +39,8 @@ pub enum Reply {
 pub struct Bus {
     pub reply: Mutex<Reply>,
     pub commands: Mutex<Vec<Command>>,
+    /// About whom it was asked.
+    pub asked_about: Mutex<Vec<UserId>>,
     pub positions: Mutex<Vec<ReadPosition>>,
     pub standing: Option<Standing>,
 }
@@ -63,6 +65,7 @@ impl CommandBus for Bus {
     }
 
     async fn active_users(&self, _caller: &Caller, users: &[UserId]) -> Result<BTreeSet<UserId>, Fault> {
+        self.asked_about.lock().unwrap().extend_from_slice(users);
         Ok(users.iter().filter(|user| ["alice", "bob", "길동", FOE].contains(&user.as_str())).cloned().collect())
     }
 
@@ -124,8 +127,8 @@ impl Service {
 
     pub fn with(options: Options, standing: Option<Standing>) -> Self {
         let signer = Signer::generate("test", Arc::new(SystemClock)).unwrap();
-        let bus =
-            Arc::new(Bus { reply: Mutex::new(Reply::Done), commands: Mutex::default(), positions: Mutex::default(), standing });
+        let (commands, asked_about, positions) = Default::default();
+        let bus = Arc::new(Bus { reply: Mutex::new(Reply::Done), commands, asked_about, positions, standing });
         let parts = Parts {
             bus: Arc::clone(&bus) as Arc<dyn CommandBus>,
             reads: Arc::clone(&bus) as Arc<dyn ReadPositions>,
