@@ -1,4 +1,4 @@
-//! What passes by without order: read positions, typing and presence, and hints from events of people.
+//! What passes by without order: read positions, typing and presence, and what events of people change in who sees whom.
 //!
 //! Read positions are followed from the end of their topic; who was not there missed them. Presence is followed from its beginning, a
 //! minute back, so that a node that starts knows at once who is there. People are followed from where the read model stands: of what
@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use domain::ids::EventTopic;
 use domain::wire::{Entry, Record};
-use domain::{RoomId, Timestamp, UserId};
-use infra::log::{Fault, Offset, Topic, TopicPartition};
+use domain::{RoomId, Timestamp, UserId, Verdict};
+use infra::log::{Fault, Topic, TopicPartition};
+use infra::read_model::Checkpoint;
 use serde::Deserialize;
 
 use super::Live;
@@ -32,18 +33,19 @@ struct ReadRecord {
 /// Follows one partition until dropped.
 pub async fn follow(live: Arc<Live>, of: TopicPartition) {
     let mut backoff = Backoff::default();
-    let mut position: Option<Offset> = None;
+    let mut position: Option<Checkpoint> = None;
     loop {
         let followed: Result<(), Fault> = async {
-            let from = match position {
-                Some(from) => from,
+            let mut place = match position {
+                Some(place) => place,
                 None => begin(&live, of).await?,
             };
-            let mut tail = live.log.tail(of, from).await?;
+            let mut tail = live.log.tail(of, place.next_offset).await?;
             loop {
                 for stored in tail.next(RECORDS_MAX, QUESTION_WAIT).await? {
-                    position = Some(stored.offset + 1);
-                    pass_on(&live, of, &stored.record);
+                    pass_on(&live, of, &stored.record, &mut place);
+                    place.next_offset = stored.offset + 1;
+                    position = Some(place);
                 }
                 backoff.succeeded();
             }
@@ -58,20 +60,19 @@ pub async fn follow(live: Arc<Live>, of: TopicPartition) {
     }
 }
 
-async fn begin(live: &Live, of: TopicPartition) -> Result<Offset, Fault> {
+async fn begin(live: &Live, of: TopicPartition) -> Result<Checkpoint, Fault> {
     match of.topic {
-        Topic::Presence => Ok(0),
+        Topic::Presence => Ok(Checkpoint::default()),
         Topic::Users => {
             let checkpoint = async { live.readings.now()?.timeline.checkpoint(of).await };
-            let unavailable = |fault: infra::read_model::Fault| Fault::Unavailable(fault.to_string());
-            checkpoint.await.map(|checkpoint| checkpoint.next_offset).map_err(unavailable)
+            checkpoint.await.map_err(|fault: infra::read_model::Fault| Fault::Unavailable(fault.to_string()))
         }
-        _ => live.log.end(of).await,
+        _ => Ok(Checkpoint { next_offset: live.log.end(of).await?, ..Checkpoint::default() }),
     }
 }
 
 /// What cannot be read here (a later version's notice, a tombstone) is not worth more than passing over.
-fn pass_on(live: &Live, of: TopicPartition, record: &Record) {
+fn pass_on(live: &Live, of: TopicPartition, record: &Record, place: &mut Checkpoint) {
     let now = live.clock.now();
     let notice = match of.topic {
         Topic::Reads => serde_json::from_slice(&record.value).ok().map(of_read),
@@ -80,15 +81,20 @@ fn pass_on(live: &Live, of: TopicPartition, record: &Record) {
             Ok(people) => return live.board.take(people, now),
             Err(_) => return,
         },
-        _ => return hint(live, of.partition, record, now),
+        _ => {
+            if place.cursor.accept(record.mark()) == Verdict::Effective {
+                of_people(live, of.partition, record, now);
+            }
+            return;
+        }
     };
     if let Some(notice) = notice.filter(|notice| live.hub.is_followed(notice.room)) {
         live.hub.notify(notice.room, &Item::Notice(Arc::new(notice)));
     }
 }
 
-/// Events of people are a hint here: what is true of them is read from the read model, which judges them by the acceptance rule.
-fn hint(live: &Live, partition: u32, record: &Record, now: Timestamp) {
+/// What an event takes away holds at once; what is true of people is read from the read model.
+fn of_people(live: &Live, partition: u32, record: &Record, now: Timestamp) {
     let concerns_presence =
         |kind: &str| kind.starts_with("sarangbang.relation.") || kind.starts_with("sarangbang.user.visibility-");
     if !record.header("ce_type").is_some_and(concerns_presence) {

@@ -71,13 +71,14 @@ impl Board {
         board.show(changed);
     }
 
-    /// Takes in an event of the users' partition `partition`, as a hint: what it takes away holds at once, for what it gives the read
+    /// Takes in an effective event of the users' partition `partition`: what it takes away holds at once, for what it gives the read
     /// model is asked again.
     pub fn on_event(&self, envelope: &Envelope, partition: u32, now: Timestamp) {
         let sequence = envelope.metadata.sequence;
         match (&envelope.stream, &envelope.event) {
             (StreamId::User(user), Event::User(UserEvent::VisibilityChanged(change))) => {
                 let mut board = self.state();
+                board.here.saw(partition, sequence);
                 if change.presence_hidden {
                     board.here.hide(user);
                     let changed = board.known.hide(user.clone(), now);
@@ -88,6 +89,7 @@ impl Board {
             (StreamId::Relation(_), Event::Relation(event)) => {
                 let step = event.step();
                 let mut board = self.state();
+                board.here.saw(partition, sequence);
                 match event {
                     RelationEvent::FriendRequested(_) | RelationEvent::FriendDeclined(_) | RelationEvent::Unblocked(_) => return,
                     RelationEvent::FriendAccepted(_) => {}

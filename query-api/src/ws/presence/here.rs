@@ -3,6 +3,7 @@
 //! Invariants:
 //! * nothing is said of anybody before it was read whether they hide;
 //! * who sees whom is read from the read model, and narrowed at once when an event says so: never widened by anything else;
+//! * it is read no earlier than the read model has every event about it that was seen when they came, or while they are here;
 //! * whoever is here has at least one socket, so that memory is bounded by sockets, and [`FRIENDS_MAX`] for each person.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -23,6 +24,8 @@ pub struct Here {
     watched: HashMap<UserId, HashSet<UserId>>,
     /// Those who were said to be here, and are no longer.
     parted: Vec<UserId>,
+    /// The last events that changed somebody's circle.
+    seen: Needed,
 }
 
 /// Whom a person may see, and whether they may be seen.
@@ -63,7 +66,8 @@ pub struct Met {
 impl Here {
     /// `mailbox` is a socket of `user`, and shows `state`; nothing where it only types. Answers whether it takes part for the first time.
     pub fn enter(&mut self, user: &UserId, mailbox: &Arc<Mailbox>, state: Option<PresenceState>) -> bool {
-        let local = self.people.entry(user.clone()).or_insert_with(|| Local { stale: Some(Needed::new()), ..Local::default() });
+        let seen = &self.seen;
+        let local = self.people.entry(user.clone()).or_insert_with(|| Local { stale: Some(seen.clone()), ..Local::default() });
         let (shown, _) = local.sockets.entry(mailbox.socket).or_insert_with(|| (None, mailbox.clone()));
         let is_new = shown.is_none() && state.is_some();
         *shown = state.or(*shown);
@@ -158,6 +162,12 @@ impl Here {
             local.reading = false;
             local.need(needed);
         }
+    }
+
+    /// An event at this place changes somebody's circle, whether they are here or come a moment later.
+    pub fn saw(&mut self, partition: u32, sequence: Sequence) {
+        let known = self.seen.entry(partition).or_default();
+        *known = sequence.max(*known);
     }
 
     /// An event at this place changes the circle of `user`.

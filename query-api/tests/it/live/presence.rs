@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use domain::RoomId;
+use domain::ids::Pair;
 use domain::relation::{self, Blocked};
 use domain::room::Kind;
 use domain::user::{self, VisibilityChanged};
+use domain::{RoomId, StreamId};
+use infra::log::{Topic, TopicPartition};
 use query_api::ws::Limits;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Client, PATIENCE, World, created, until};
+use crate::fixture::{Client, PATIENCE, World, created, id, until};
 
 /// Longer than a word about somebody holds when nobody repeats it.
 const WORDS_OVER: Duration = Duration::from_secs(51);
@@ -179,6 +181,82 @@ async fn a_block_hides_both_from_each_other_and_friendship_shows_them_again() {
         seen = told(&mut bob, "ann").await;
     }
     assert_eq!(seen, state("away"));
+}
+
+/// Somebody whose stream, made by `stream`, stands in the same partition as `other`, so that what is said of them is heard after it.
+fn beside(world: &World, other: &StreamId, stream: impl Fn(&str) -> StreamId) -> String {
+    let names = (0..1_000).map(|number| format!("z{number}"));
+    let found = names.into_iter().find(|name| world.writer.place_of(&stream(name)) == world.writer.place_of(other));
+    found.expect("one of a thousand")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_before_the_read_model_has_a_friendship_is_shown_the_friend_all_the_same() {
+    let world = World::new().await;
+    let with_ann = |name: &str| StreamId::Relation(Pair::of(&id("ann"), &id(name)).unwrap());
+    let zed = beside(&world, &with_ann("bob"), with_ann);
+    world.writer.befriend("ann", &zed).await;
+    let (mut ann, _zed) = (online(&world, "ann").await, online(&world, &zed).await);
+    assert_eq!(told(&mut ann, &zed).await, state("online"));
+    world.projector.pause();
+    world.writer.befriend("ann", "bob").await;
+    world.writer.relate("ann", &zed, |step| relation::Event::Blocked(Blocked { step, mutual: false })).await;
+    assert_eq!(told(&mut ann, &zed).await, nothing_known());
+    // So the node has read the friendship too, before Bob is there.
+    let mut bob = online(&world, "bob").await;
+    assert_eq!(bob.settled().await, Vec::<Value>::new());
+    world.projector.resume();
+    assert_eq!(told(&mut bob, "ann").await, state("online"));
+    assert_eq!(told(&mut ann, "bob").await, state("online"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_former_owner_writes_of_people_hides_nobody() {
+    let world = World::new().await;
+    let zed = beside(&world, &StreamId::User(id("bob")), |name| StreamId::User(id(name)));
+    let hidden = || user::Event::VisibilityChanged(VisibilityChanged { presence_hidden: true });
+    for friend in ["bob", zed.as_str()] {
+        world.writer.befriend("ann", friend).await;
+    }
+    let mut ann = online(&world, "ann").await;
+    let _bob = online(&world, "bob").await;
+    assert_eq!(told(&mut ann, "bob").await, state("online"));
+    let _zed = online(&world, &zed).await;
+    assert_eq!(told(&mut ann, &zed).await, state("online"));
+    world.writer.write_stale_of_user("bob", hidden()).await;
+    world.writer.write_user(&zed, hidden()).await;
+    assert_eq!(told(&mut ann, &zed).await, nothing_known(), "and nothing of Bob before it");
+    assert_eq!(listed(&world, "ann", "bob").await, json!({"state": "online"}));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn presence_and_typing_leave_no_event() {
+    let world = World::new().await;
+    world.writer.befriend("ann", "bob").await;
+    let room = RoomId::of_import("test", "room");
+    world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
+    let ends = async || {
+        let mut ends = Vec::new();
+        for topic in [Topic::Users, Topic::Rooms] {
+            for partition in 0..world.log.partitions(topic).get() {
+                ends.push(world.log.end(TopicPartition { topic, partition }).await.unwrap());
+            }
+        }
+        ends
+    };
+    let before = ends().await;
+    let (mut ann, mut bob) = (online(&world, "ann").await, online(&world, "bob").await);
+    assert_eq!(told(&mut ann, "bob").await, state("online"));
+    assert_eq!(told(&mut bob, "ann").await, state("online"));
+    for client in [&mut ann, &mut bob] {
+        client.subscribe(room, None).await;
+        assert_eq!(client.frame().await["type"], "subscribed");
+    }
+    bob.say(json!({"type": "typing", "room": room})).await;
+    assert_eq!(ann.frame().await["type"], "typing");
+    drop(bob);
+    assert_eq!(told(&mut ann, "bob").await, last_seen());
+    assert_eq!(ends().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

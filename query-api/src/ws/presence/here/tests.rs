@@ -46,6 +46,16 @@ fn nothing_is_said_before_it_is_known_whether_somebody_hides() {
 }
 
 #[test]
+fn who_comes_after_an_event_is_read_no_earlier_than_the_read_model_has_it() {
+    let (mut here, (ann, _queue)) = (Here::default(), socket(1));
+    for (partition, sequence) in [(1, 7), (1, 5), (0, 3)] {
+        here.saw(partition, sequence);
+    }
+    here.enter(&user("ann"), &ann, Some(PresenceState::Online));
+    assert_eq!(here.reads_due(), [(user("ann"), Needed::from([(0, 3), (1, 7)]))]);
+}
+
+#[test]
 fn a_word_is_said_when_it_changes_and_again_with_each_beat() {
     let (mut here, (ann, _queue), (second, _other)) = (Here::default(), socket(1), socket(2));
     here.enter(&user("ann"), &ann, Some(PresenceState::Online));
