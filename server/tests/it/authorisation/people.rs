@@ -10,7 +10,6 @@ use infra::clock::{Clock, SystemClock};
 use infra::tokens::{Grant, Signer};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 /// How somebody stands to the room that a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +52,7 @@ type BadToken = (&'static str, &'static str, fn(&Forge) -> Option<String>);
 pub const BAD_TOKENS: &[BadToken] = &[
     ("no token", "token-missing", |_| None),
     ("a token that is over", "token-expired", |forge| Some(forge.expired("olga"))),
-    ("a token of somebody who was shut out", "token-revoked", |forge| Some(forge.good("dora", None))),
+    ("a token of somebody who left for good", "token-revoked", |forge| Some(forge.deactivated.clone())),
     ("a token for somebody else's ears", "token-invalid", |forge| {
         Some(forge.changed(|claims| claims["aud"] = json!("elsewhere")))
     }),
@@ -70,10 +69,15 @@ pub const BAD_TOKENS: &[BadToken] = &[
     ("no token at all", "token-invalid", |_| Some("e30.e30".to_owned())),
 ];
 
+/// Who is deactivated in the tests of bad tokens.
+pub const DEACTIVATED: &str = "dora";
+
 /// Makes tokens, good and bad.
 pub struct Forge {
-    seed: [u8; 32],
-    pub signer: Arc<Signer>,
+    pub seed: [u8; 32],
+    pub signer: Signer,
+    /// A token from before its person left for good.
+    pub deactivated: String,
 }
 
 /// A clock that stands still, an hour ago.
@@ -85,7 +89,7 @@ impl Clock for AnHourAgo {
     }
 }
 
-const ISSUER: &str = "sarangbang";
+pub const ISSUER: &str = "sarangbang";
 const LONG: Duration = Duration::from_secs(1_200);
 
 fn id(user: &str) -> UserId {
@@ -95,13 +99,15 @@ fn id(user: &str) -> UserId {
 impl Forge {
     pub fn new() -> Self {
         let seed = infra::random::secret_bytes();
-        Self { seed, signer: Arc::new(Signer::of_seed(&seed, ISSUER, Arc::new(SystemClock)).unwrap()) }
+        let signer = Signer::of_seed(&seed, ISSUER, Arc::new(SystemClock)).unwrap();
+        let deactivated = issue(&signer, &Grant::person(id(DEACTIVATED), LONG));
+        Self { seed, signer, deactivated }
     }
 
-    /// A good token; administrators and services by their names.
-    pub fn good(&self, user: &str, session: Option<Uuid>) -> String {
-        let scope = Scope { admin: user == "adam", service: user == "test-service", ..Scope::default() };
-        issue(&self.signer, &Grant { user: id(user), scope, session, duration: LONG })
+    /// A good token, of no session; administrators by their name.
+    pub fn good(&self, user: &str) -> String {
+        let scope = Scope { admin: user == "adam", ..Scope::default() };
+        issue(&self.signer, &Grant { user: id(user), scope, session: None, duration: LONG })
     }
 
     pub fn expired(&self, user: &str) -> String {
@@ -111,7 +117,7 @@ impl Forge {
 
     /// A token of the owner, well signed, whose claims were changed before.
     pub fn changed(&self, change: impl FnOnce(&mut Value)) -> String {
-        let good = self.good("olga", None);
+        let good = self.good("olga");
         let mut claims = part(&good, 1);
         change(&mut claims);
         let mut header = Header::new(Algorithm::EdDSA);
@@ -123,14 +129,14 @@ impl Forge {
     }
 
     fn unsigned(&self) -> String {
-        let good = self.good("olga", None);
+        let good = self.good("olga");
         let mut header = part(&good, 0);
         header["alg"] = json!("none");
         format!("{}.{}.", URL_SAFE_NO_PAD.encode(header.to_string()), good.split('.').nth(1).unwrap())
     }
 
     fn symmetric(&self) -> String {
-        let good = self.good("olga", None);
+        let good = self.good("olga");
         let mut header = Header::new(Algorithm::HS256);
         header.kid = part(&good, 0)["kid"].as_str().map(str::to_owned);
         let jwks = serde_json::to_value(self.signer.jwks()).unwrap();
@@ -143,7 +149,7 @@ impl Forge {
     }
 
     fn spliced(&self) -> String {
-        let (owners, members) = (self.good("olga", None), self.good("mia", None));
+        let (owners, members) = (self.good("olga"), self.good("mia"));
         let (claims, _) = owners.rsplit_once('.').unwrap();
         let (_, signature) = members.rsplit_once('.').unwrap();
         format!("{claims}.{signature}")

@@ -7,9 +7,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
-use uuid::Uuid;
 
-use super::people::BAD_TOKENS;
+use super::people::{BAD_TOKENS, DEACTIVATED};
 use super::table::Expected;
 use super::world::{PATIENCE, Room, World};
 
@@ -24,11 +23,11 @@ enum Came {
 
 impl Socket {
     async fn open(world: &World, query: &str, token: Option<&str>) -> Self {
-        let mut request = format!("ws://{}/chat/ws{query}", world.address).into_client_request().unwrap();
+        let mut request = format!("ws://{}/chat/ws{query}", world.services.address).into_client_request().unwrap();
         if let Some(token) = token {
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
-        let stream = TcpStream::connect(world.address).await.unwrap();
+        let stream = TcpStream::connect(world.services.address).await.unwrap();
         Self(client_async(request, stream).await.unwrap().0)
     }
 
@@ -95,7 +94,7 @@ impl Socket {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_socket_opens_and_none_goes_on_with_a_bad_token() {
     let world = World::new().await;
-    world.revoke_user("dora").await;
+    world.deactivate(DEACTIVATED).await;
     let mut olga = Socket::of(&world, "olga").await;
     for (name, code, make) in BAD_TOKENS {
         let token = make(&world.forge);
@@ -163,25 +162,23 @@ async fn who_is_removed_hears_of_that_and_of_nothing_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_out_and_a_shutting_out_close_the_sockets_that_are_open() {
+async fn a_log_out_and_a_departure_close_the_sockets_that_are_open() {
     let world = World::new().await;
     let room = world.room().await;
-    let (ended, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let token = world.forge.good("mia", Some(ended));
-    let mut first = Socket::open(&world, "", Some(&token)).await;
-    let kept = world.forge.good("mia", Some(other));
+    let (ended, kept) = (world.log_in("mia").await.token, world.log_in("mia").await.token);
+    let mut first = Socket::open(&world, "", Some(&ended)).await;
     let mut second = Socket::open(&world, "", Some(&kept)).await;
     let mut milo = Socket::of(&world, "milo").await;
     for socket in [&mut first, &mut second, &mut milo] {
         assert_eq!(socket.subscribe(&room.id, None).await, "subscribed");
     }
-    world.revoke_session("mia", ended).await;
+    world.log_out(&ended).await;
     assert_eq!(first.close_code().await, 4403);
-    let refused = world.handshake("", Some(&token)).await;
+    let refused = world.handshake("", Some(&ended)).await;
     assert_eq!(Expected::Problem(401, "token-revoked").check(&refused), Ok(()));
     assert_eq!(second.settled().await, Vec::<Value>::new(), "another session of the same person goes on");
 
-    world.revoke_user("milo").await;
+    world.deactivate("milo").await;
     assert_eq!(milo.close_code().await, 4403);
     world.stop().await;
 }
@@ -205,7 +202,7 @@ async fn a_ticket_opens_one_socket_once() {
     // A ticket is no way around what happened since.
     let answer = world.ask("POST", "/chat/ws-ticket", None, Some(&world.token("milo"))).await;
     let query = format!("?ticket={}", answer.json()["ticket"].as_str().unwrap());
-    world.revoke_user("milo").await;
+    world.deactivate("milo").await;
     let mut socket = Socket::open(&world, &query, None).await;
     assert_eq!(socket.close_code().await, 4403);
     world.stop().await;

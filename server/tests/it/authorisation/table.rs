@@ -1,7 +1,9 @@
 //! The table: a row for each route, a cell for each role.
 //!
 //! In a path, `{roomId}` is a private room with an owner, a moderator and two members, made anew for each cell; `{number}` the message
-//! that the first member wrote there; `{userId}` what the row says. `me` is the one who asks.
+//! that the first member wrote there; `{userId}` what the row says; `{id}` a session of the one who asks, or a registration; `{sagaId}`
+//! the saga of that one. `me` is the one who asks. In a body, `{me}`, `{password}` and `{refresh}` are of the one who asks, and `{fresh}`
+//! is an id that nobody has.
 
 use super::world::Answer;
 
@@ -10,6 +12,10 @@ use super::world::Answer;
 pub enum Expected {
     /// This status, and a body that has something under this JSON pointer.
     Good(u16, &'static str),
+    /// This status, and no body.
+    Empty(u16),
+    /// Server-sent events, which end by themselves, with this in them.
+    Events(&'static str),
     /// A problem with this status and code, and nothing beside it.
     Problem(u16, &'static str),
 }
@@ -23,11 +29,13 @@ pub struct Row {
     pub body: Option<&'static str>,
     /// What the last column sends instead: the same in the name of somebody else.
     pub another: Option<&'static str>,
+    /// Whether it is open to people without a good token: they get what a member gets.
+    pub open: bool,
     /// In the order of `ROLES`.
     pub expected: &'static [Expected; 6],
 }
 
-use Expected::{Good, Problem};
+use Expected::{Empty, Events, Good, Problem};
 
 /// There is no such room, for those who may not see it.
 pub const NO_ROOM: Expected = Problem(404, "room-not-found");
@@ -40,7 +48,7 @@ const ROOM: Expected = Good(200, "/roomId");
 const PERSON: Expected = Good(200, "/userId");
 
 const fn row(method: &'static str, path: &'static str, expected: &'static [Expected; 6]) -> Row {
-    Row { method, path, user: "me", body: None, another: None, expected }
+    Row { method, path, user: "me", body: None, another: None, open: false, expected }
 }
 
 impl Row {
@@ -53,13 +61,16 @@ impl Row {
     const fn another(self, body: &'static str) -> Self {
         Self { another: Some(body), ..self }
     }
+    const fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
 }
 
 const AS_MIA: &str = r#"{"onBehalfOf": "mia"}"#;
 const AS_OLGA: &str = r#"{"onBehalfOf": "olga"}"#;
 
 //                                     stranger  member  moderator  owner  administrator  of another's
-/// Every route of command-api and query-api.
+/// Every route.
 pub const ROWS: &[Row] = &[
     row("GET", "/chat/people/{userId}", &[PERSON, PERSON, PERSON, PERSON, PERSON, PERSON]).of("mia"),
     row("PATCH", "/chat/people/me", &[PERSON, PERSON, PERSON, PERSON, PERSON, NAME])
@@ -109,6 +120,44 @@ pub const ROWS: &[Row] = &[
     row("POST", "/chat/ws-ticket", &[TICKET, TICKET, TICKET, TICKET, TICKET, TICKET]),
     // Without a handshake; the socket has tests of its own beside this file.
     row("GET", "/chat/ws", &[NO_SOCKET, NO_SOCKET, NO_SOCKET, NO_SOCKET, NO_SOCKET, NO_SOCKET]),
+    row("POST", "/user", &[NEW, NEW, NEW, NEW, NEW, TAKEN])
+        .sends(r#"{"userId": "{fresh}", "password": "correct horse battery staple"}"#)
+        .another(r#"{"userId": "mia", "password": "correct horse battery staple"}"#)
+        .open(),
+    row("GET", "/user/registrations/{id}", &[STATE, STATE, STATE, STATE, STATE, STATE]).open(),
+    row("GET", "/user/registrations/{id}/events", &[STATES, STATES, STATES, STATES, STATES, STATES]).open(),
+    row("POST", "/user/login", &[PERSON, PERSON, PERSON, PERSON, PERSON, Problem(401, "sign-in-failed")])
+        .sends(r#"{"userId": "{me}", "password": "{password}"}"#)
+        .another(r#"{"userId": "mia", "password": "{password}"}"#)
+        .open(),
+    // What is renewed is the session of the refresh token, whoever brings which access token beside it.
+    row("POST", "/user/token", &[PERSON, PERSON, PERSON, PERSON, PERSON, Problem(401, "session-over")])
+        .sends(r#"{"refreshToken": "{refresh}"}"#)
+        .another(r#"{"refreshToken": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#)
+        .open(),
+    // Whoever is signed in no more may sign out.
+    row("POST", "/user/logout", &[NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING]).open(),
+    row("GET", "/user/me", &[PERSON, PERSON, PERSON, PERSON, PERSON, PERSON]),
+    // With the right password they would be gone: that is how a test here makes somebody leave for good.
+    row("DELETE", "/user/me", &[PASSWORD, PASSWORD, PASSWORD, PASSWORD, PASSWORD, PASSWORD])
+        .sends(r#"{"password": "not {password}"}"#)
+        .another(r#"{"password": "mia and the correct horse battery"}"#),
+    row("PUT", "/user/password", &[NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, PASSWORD])
+        .sends(r#"{"current": "{password}", "new": "{password}"}"#)
+        .another(r#"{"current": "mia and the correct horse battery", "new": "{password}"}"#),
+    row("GET", "/user/sessions", &[PAGE, PAGE, PAGE, PAGE, PAGE, PAGE]),
+    row("DELETE", "/user/sessions", &[NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING]),
+    row("DELETE", "/user/sessions/{id}", &[NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, Problem(404, "session-not-found")]),
+    row("GET", "/user/.well-known/jwks.json", &[KEYS, KEYS, KEYS, KEYS, KEYS, KEYS]).open(),
+    row("GET", "/chat/admin/sagas", &[CLOSED, CLOSED, CLOSED, CLOSED, PAGE, CLOSED]),
+    row("GET", "/chat/admin/sagas/{sagaId}", &[CLOSED, CLOSED, CLOSED, CLOSED, Good(200, "/saga/subject"), CLOSED]),
+    // Of a saga that is over, which is as far as somebody else does not come.
+    row("POST", "/chat/admin/sagas/{sagaId}/retry", &[CLOSED, CLOSED, CLOSED, CLOSED, Problem(409, "saga-idle"), CLOSED]),
+    row(
+        "POST",
+        "/chat/admin/sagas/{sagaId}/abort",
+        &[CLOSED, CLOSED, CLOSED, CLOSED, Problem(409, "saga-not-abortable"), CLOSED],
+    ),
 ];
 
 const MADE_ROOM: Expected = Good(201, "/roomId");
@@ -116,35 +165,15 @@ const SENT: Expected = Good(201, "/number");
 const ONE: Expected = Good(200, "/text");
 const TICKET: Expected = Good(201, "/ticket");
 const NO_SOCKET: Expected = Problem(400, "header-invalid");
-
-/// Routes that need another world than the one here: method, path, and the test that proves them.
-pub const PROVED_ELSEWHERE: &[(&str, &str, &str)] = &[
-    (
-        "POST",
-        "/user",
-        "auth-api/tests/it/registration.rs: open to everybody; who_waits…, a_refused_registration…, of_many_who_want_one_id…",
-    ),
-    ("GET", "/user/registrations/{id}", "auth-api/tests/it/registration.rs: by the id that the one who registers was told"),
-    ("GET", "/user/registrations/{id}/events", "auth-api/tests/it/registration.rs: the same"),
-    ("POST", "/user/login", "auth-api/tests/it/sign_in.rs: open to everybody"),
-    ("POST", "/user/token", "auth-api/tests/it/sessions.rs: a_session_is_renewed_and_a_stolen_token_ends_it_everywhere"),
-    (
-        "POST",
-        "/user/logout",
-        "auth-api/tests/it/sessions.rs: our_page_has_its_tokens_in_cookies_that_no_script_reads_and_no_foreign_page_uses",
-    ),
-    ("GET", "/user/me", "auth-api/tests/it/registration.rs: who_leaves_is_gone_at_once_and_for_good"),
-    ("DELETE", "/user/me", "auth-api/tests/it/registration.rs: who_leaves_is_gone_at_once_and_for_good"),
-    ("PUT", "/user/password", "auth-api/tests/it/sessions.rs: another_password_ends_all_other_sessions"),
-    ("GET", "/user/sessions", "auth-api/tests/it/sessions.rs: sessions_are_listed_and_ended_one_or_all"),
-    ("DELETE", "/user/sessions", "auth-api/tests/it/sessions.rs: sessions_are_listed_and_ended_one_or_all"),
-    ("DELETE", "/user/sessions/{id}", "auth-api/tests/it/sessions.rs: sessions_are_listed_and_ended_one_or_all"),
-    ("GET", "/user/.well-known/jwks.json", "auth-api/tests/it/administration.rs: public keys are public"),
-    ("GET", "/chat/admin/sagas", "orchestrator/tests/it/watching.rs: nobody_else_sees_or_changes_anything"),
-    ("GET", "/chat/admin/sagas/{sagaId}", "orchestrator/tests/it/watching.rs: nobody_else_sees_or_changes_anything"),
-    ("POST", "/chat/admin/sagas/{sagaId}/retry", "orchestrator/tests/it/watching.rs: nobody_else_sees_or_changes_anything"),
-    ("POST", "/chat/admin/sagas/{sagaId}/abort", "orchestrator/tests/it/watching.rs: nobody_else_sees_or_changes_anything"),
-];
+const NEW: Expected = Good(201, "/userId");
+const TAKEN: Expected = Problem(409, "user-exists");
+const STATE: Expected = Good(200, "/state");
+const STATES: Expected = Events(r#""state":"registered""#);
+const NOTHING: Expected = Empty(204);
+const PASSWORD: Expected = Problem(403, "password-wrong");
+const KEYS: Expected = Good(200, "/keys");
+/// For administrators alone.
+const CLOSED: Expected = Problem(403, "not-allowed");
 
 impl Expected {
     /// Holds an answer against it; what is wrong, if anything is.
@@ -155,6 +184,8 @@ impl Expected {
             Good(status, pointer) => {
                 answer.status == status && json.pointer(pointer).is_some() && answer.content_type == "application/json"
             }
+            Empty(status) => answer.status == status && answer.text.is_empty(),
+            Events(said) => answer.status == 200 && answer.content_type == "text/event-stream" && answer.text.contains(said),
             Problem(status, code) => {
                 let known = ["type", "title", "status", "detail", "code", "errors", "traceId"];
                 answer.status == status

@@ -1,26 +1,15 @@
-//! The services on the embedded log and SQLite, put together in one process as the program does it, behind one address.
+//! The world that the table speaks of: people with accounts, rooms, and one address that serves all of it.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use command_api::cluster::{self, Cluster, ClusterOptions};
-use command_api::http::{LogReadPositions, Parts};
-use infra::clock::{Clock, SystemClock};
-use infra::http::layers;
-use infra::log::{Log, Topic, embedded, partition_for};
-use infra::read_model::generations::{Current, LEASE};
-use infra::revocation::{self, Revocation, Revocations};
-use projectors::Projectors;
-use query_api::{Ports, QueryApi};
+use domain::UserId;
+use domain::saga::SagaId;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::people::{Forge, Role};
+use super::people::{DEACTIVATED, Forge, Role};
+use super::services::Services;
 use super::table::Row;
 
 /// Stands in the name of each room and in each message: nobody else may ever see it.
@@ -29,16 +18,16 @@ pub const SECRET: &str = "geheim";
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Everybody who has an account.
+const PEOPLE: [&str; 9] = ["eve", "mia", "mo", "olga", "adam", "milo", "vera", "bert", DEACTIVATED];
+/// Under which key everybody was registered: it makes the registration's id.
+const REGISTRATION_KEY: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
+
 /// Everything, running.
 pub struct World {
     pub forge: Forge,
-    pub log: Arc<dyn Log>,
-    pub address: SocketAddr,
-    internal: SocketAddr,
-    cluster: Arc<Cluster>,
+    pub services: Services,
     http: reqwest::Client,
-    cancel: CancellationToken,
-    _folder: tempfile::TempDir,
 }
 
 /// An answer.
@@ -53,6 +42,18 @@ pub struct Answer {
 /// A private room with everybody in it, and one message.
 pub struct Room {
     pub id: String,
+}
+
+/// Somebody has signed in.
+pub struct SignedIn {
+    pub token: String,
+    pub session: Uuid,
+    refresh_token: String,
+}
+
+/// What somebody's password is.
+pub fn password(user: &str) -> String {
+    format!("{user} and the correct horse battery")
 }
 
 impl Answer {
@@ -78,12 +79,6 @@ impl Answer {
 }
 
 impl Room {
-    /// A path of the table, with this room in it.
-    pub fn fill(&self, path: &str, row: &Row) -> String {
-        let path = path.replace("{roomId}", &self.id).replace("{number}", "1");
-        path.replace("{emoji}", "%F0%9F%91%8D").replace("{userId}", row.user)
-    }
-
     /// A room that is not there.
     pub fn nowhere() -> Self {
         Self { id: infra::random::uuid_v4().to_string() }
@@ -92,79 +87,39 @@ impl Room {
 
 impl World {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let log = embedded::open(&folder.path().join("log"), embedded::Options::default()).unwrap();
-        let generations = infra::read_model::sqlite::generations(&folder.path().join("timeline.sqlite")).await.unwrap();
-        let (forge, cancel) = (Forge::new(), CancellationToken::new());
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let revocations = Arc::new(Revocations::default());
-        let verifier = Arc::new(forge.signer.verifier().refusing(Arc::clone(&revocations)));
-        tokio::spawn(revocation::follow(Arc::clone(&log), revocations, Arc::clone(&clock), cancel.clone(), || ()));
-
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let internal = listener.local_addr().unwrap();
-        let options = ClusterOptions {
-            node: "test".to_owned(),
-            internal_url: format!("http://{internal}"),
-            state_folder: folder.path().join("state"),
-            command_timeout: PATIENCE,
-            ..ClusterOptions::default()
-        };
-        let cluster = Cluster::start(options, Arc::clone(&log), Arc::clone(&clock)).await.unwrap();
-        let options = command_api::http::Options {
-            command_duration_max: PATIENCE,
-            commands_per_second: NonZeroU32::MAX,
-            commands_burst: NonZeroU32::MAX,
-            ..command_api::http::Options::default()
-        };
-        let parts = Parts {
-            bus: cluster.clone(),
-            reads: Arc::new(LogReadPositions::new(Arc::clone(&log))),
-            verifier: Arc::clone(&verifier),
-            clock: Arc::clone(&clock),
-            options,
-        };
-        let nodes = cluster::internal_router(Arc::clone(&cluster), Arc::clone(&verifier));
-        serve(listener, nodes.merge(command_api::internal_router(parts.clone())));
-
-        let projectors =
-            Projectors::start(projectors::Options::default(), Arc::clone(&log), Arc::clone(&generations)).await.unwrap();
-        tokio::spawn(projectors.run(cancel.clone()));
-        let read_model = Current::follow(generations, LEASE, &cancel).await.unwrap();
-        let ports = Ports { read_model, log: Arc::clone(&log), verifier, clock };
-        let queries = QueryApi::start(query_api::Options::default(), ports, &cancel);
-
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let public = command_api::router(parts).merge(query_api::router(Arc::clone(&queries)));
-        serve(listener, layers::complete(public, layers::Limits::default()));
-
+        let forge = Forge::new();
+        let services = Services::start(&forge).await;
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-        let world = Self { forge, log, address, internal, cluster, http, cancel, _folder: folder };
-        until("every partition is served", async || world.cluster.unserved().is_empty() && queries.waiting_for().is_empty())
-            .await;
-        for user in ["eve", "mia", "mo", "olga", "adam", "milo", "vera", "bert", "dora"] {
-            let (body, token) = (json!({"userId": user, "userName": user}).to_string(), world.token("test-service"));
-            let url = format!("http://{}/internal/users", world.internal);
-            let registered = world.send("POST", &url, Some(&body), Some(&token), None).await;
+        let world = Self { forge, services, http };
+        for registered in join_all(PEOPLE.map(|user| world.register(user))).await {
             assert_eq!(registered.status, 201, "{}", registered.text);
         }
         world
     }
 
+    async fn register(&self, user: &str) -> Answer {
+        let body = json!({"userId": user, "userName": user, "password": password(user)}).to_string();
+        let request = self.http.post(self.url("/user")).header("idempotency-key", REGISTRATION_KEY.to_string());
+        Answer::of(request.header("content-type", "application/json").body(body).send().await.unwrap()).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.services.address)
+    }
+
     /// A good token.
     pub fn token(&self, user: &str) -> String {
-        self.forge.good(user, None)
+        self.forge.good(user)
     }
 
     /// One request.
     pub async fn ask(&self, method: &str, path: &str, body: Option<&str>, token: Option<&str>) -> Answer {
-        self.send(method, &format!("http://{}{path}", self.address), body, token, None).await
+        self.send(method, path, body, token, None).await
     }
 
     /// Asks for a socket, to see how that is refused.
     pub async fn handshake(&self, query: &str, token: Option<&str>) -> Answer {
-        let mut request = self.http.get(format!("http://{}/chat/ws{query}", self.address));
+        let mut request = self.http.get(self.url(&format!("/chat/ws{query}")));
         for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")] {
             request = request.header(name, value);
         }
@@ -175,8 +130,8 @@ impl World {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    async fn send(&self, method: &str, url: &str, body: Option<&str>, token: Option<&str>, after: Option<&str>) -> Answer {
-        let mut request = self.http.request(method.parse().unwrap(), url);
+    async fn send(&self, method: &str, path: &str, body: Option<&str>, token: Option<&str>, after: Option<&str>) -> Answer {
+        let mut request = self.http.request(method.parse().unwrap(), self.url(path));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -205,48 +160,63 @@ impl World {
         self.command(owner, "PATCH", &format!("/chat/rooms/{id}/members/{moderator}"), &json!({"role": "moderator"})).await;
         let said = json!({"text": format!("{SECRET} @{other}")});
         let sent = self.command(member, "POST", &format!("/chat/rooms/{id}/messages"), &said).await;
-        let read_after = sent.read_token.unwrap();
-        let url = format!("http://{}/chat/rooms/{id}", self.address);
+        let (path, read_after) = (format!("/chat/rooms/{id}"), sent.read_token.unwrap());
         until("the room is there", async || {
-            self.send("GET", &url, None, Some(&self.token(owner)), Some(&read_after)).await.status == 200
+            self.send("GET", &path, None, Some(&self.token(owner)), Some(&read_after)).await.status == 200
         })
         .await;
         Room { id }
     }
 
-    /// Shuts somebody out, as auth-api does, and waits until it holds.
-    pub async fn revoke_user(&self, user: &str) {
-        let until = SystemClock.now().saturating_add_millis(3_600_000);
-        // Tokens that are made later in this second count as well: times in tokens are whole seconds.
-        let user_id = domain::UserId::parse(user).unwrap();
-        self.revoke(&Revocation::User { user_id, issued_until: until, until }).await;
-        self.refused(&self.token(user)).await;
+    /// A row's request as `role` makes it: path and body, with `room` in it.
+    pub async fn request(&self, row: &Row, role: Role, room: &Room) -> (String, Option<String>) {
+        let path = row.path.replace("{roomId}", &room.id).replace("{number}", "1");
+        let mut path = path.replace("{emoji}", "%F0%9F%91%8D").replace("{userId}", row.user);
+        let registration = SagaId::of_registration(&UserId::parse("olga").unwrap(), REGISTRATION_KEY).to_string();
+        if row.path.starts_with("/user/sessions/") {
+            // Whoever asks for another's asks for one of the first member.
+            let whose = if role == Role::Another { Role::Member } else { role };
+            path = path.replace("{id}", &self.log_in(whose.user()).await.session.to_string());
+        }
+        let path = path.replace("{id}", &registration).replace("{sagaId}", &registration);
+        let Some(body) = row.another.filter(|_| role == Role::Another).or(row.body) else { return (path, None) };
+        let fresh = format!("n{}", infra::random::uuid_v4().simple());
+        let body = body.replace("{fresh}", &fresh).replace("{me}", role.user()).replace("{password}", &password(role.user()));
+        if !body.contains("{refresh}") {
+            return (path, Some(body));
+        }
+        let refresh = self.log_in(role.user()).await.refresh_token;
+        (path, Some(body.replace("{refresh}", &refresh)))
     }
 
-    /// Ends a session, as auth-api does; somebody else sees to it that it holds.
-    pub async fn revoke_session(&self, user: &str, session_id: Uuid) {
-        let (user_id, until) = (domain::UserId::parse(user).unwrap(), SystemClock.now().saturating_add_millis(3_600_000));
-        self.revoke(&Revocation::Session { session_id, user_id, until }).await;
+    /// Signs in with a password.
+    pub async fn log_in(&self, user: &str) -> SignedIn {
+        let wish = json!({"userId": user, "password": password(user)}).to_string();
+        let answer = self.ask("POST", "/user/login", Some(&wish), None).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let (json, text) = (answer.json(), |value: &Value| value.as_str().unwrap().to_owned());
+        let session = json["sessionId"].as_str().unwrap().parse().unwrap();
+        SignedIn { token: text(&json["token"]), refresh_token: text(&json["refreshToken"]), session }
     }
 
-    async fn revoke(&self, revocation: &Revocation) {
-        let to = partition_for(&*self.log, Topic::Revoked, &revocation.key());
-        self.log.producer().unwrap().append(to, revocation.to_record()).unwrap().await.unwrap();
+    /// Ends the session of a token; somebody else sees to it that it holds.
+    pub async fn log_out(&self, token: &str) {
+        let answer = self.ask("POST", "/user/logout", None, Some(token)).await;
+        assert_eq!(answer.status, 204, "{}", answer.text);
     }
 
-    async fn refused(&self, token: &str) {
-        until("the token is refused", async || self.ask("GET", "/chat/rooms", None, Some(token)).await.status == 401).await;
+    /// Somebody leaves for good; waits until it holds for the tokens that they have.
+    pub async fn deactivate(&self, user: &str) {
+        let before = if user == DEACTIVATED { self.forge.deactivated.clone() } else { self.token(user) };
+        let body = json!({"password": password(user)}).to_string();
+        let left = self.ask("DELETE", "/user/me", Some(&body), Some(&before)).await;
+        assert_eq!(left.status, 202, "{}", left.text);
+        until("the token is refused", async || self.ask("GET", "/chat/rooms", None, Some(&before)).await.status == 401).await;
     }
 
     pub async fn stop(self) {
-        self.cancel.cancel();
-        self.cluster.stop().await;
+        self.services.stop().await;
     }
-}
-
-fn serve(listener: TcpListener, router: Router) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await });
 }
 
 /// Waits for a condition.
