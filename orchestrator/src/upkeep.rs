@@ -58,3 +58,81 @@ impl Upkeep {
 fn small(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use domain::saga::{RegistrationPersonal, RegistrationRequested, SagaId};
+    use domain::text::UserName;
+    use domain::{Timestamp, UserId};
+    use infra::clock::SystemClock;
+    use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::process::Registration;
+    use crate::run::Run;
+
+    /// Keeps what gauges say, by name and kind of saga.
+    #[derive(Default)]
+    struct Gauges(Mutex<BTreeMap<(String, String), Arc<AtomicU64>>>);
+
+    impl Gauges {
+        fn value(&self, name: &str, kind: &str) -> Option<f64> {
+            let gauges = self.0.lock().unwrap();
+            gauges.get(&(name.to_owned(), kind.to_owned())).map(|bits| f64::from_bits(bits.load(Ordering::SeqCst)))
+        }
+    }
+
+    impl Recorder for Gauges {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+        fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+            let kind = key.labels().map(|label| label.value().to_owned()).collect();
+            let mut gauges = self.0.lock().unwrap();
+            Gauge::from_arc(Arc::clone(gauges.entry((key.name().to_owned(), kind)).or_default()))
+        }
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    fn registration(name: &str, begun_at: Timestamp) -> infra::saga_state::Saga {
+        let (user_id, personal) =
+            (UserId::parse(name).unwrap(), RegistrationPersonal { user_name: UserName::parse(name).unwrap() });
+        let id = SagaId::of_registration(&user_id, Uuid::nil());
+        let process = Process::Registration(Registration::requested(&RegistrationRequested { user_id, personal }));
+        let mut run = Run::begin(id, process, None, begun_at);
+        run.learn(Uuid::nil(), begun_at, |_| {});
+        run.saga
+    }
+
+    #[tokio::test]
+    async fn what_runs_and_what_is_stuck_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = infra::saga_state::open(&folder.path().join("sagas.db")).await.unwrap();
+        let now = SystemClock.now();
+        let long_ago = now.saturating_add_millis(-i64::from(Retry::STANDARD.stuck_after_ms) - 1_000);
+        for (name, begun_at) in [("ann", now), ("bob", long_ago), ("cid", now)] {
+            state.put(registration(name, begun_at), None).await.unwrap();
+        }
+        let gauges = Gauges::default();
+        let _recording = metrics::set_default_local_recorder(&gauges);
+        Upkeep { state, clock: Arc::new(SystemClock), retry: Retry::STANDARD }.pass().await.unwrap();
+        for (name, kind, expected) in [
+            ("sarangbang_sagas_running", "registration", 3.0),
+            ("sarangbang_sagas_stuck", "registration", 1.0),
+            ("sarangbang_sagas_running", "deactivation", 0.0),
+            ("sarangbang_sagas_stuck", "direct-room", 0.0),
+        ] {
+            assert_eq!(gauges.value(name, kind), Some(expected), "{name} of {kind}");
+        }
+    }
+}
