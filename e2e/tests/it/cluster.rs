@@ -7,9 +7,8 @@ use e2e::person::Person;
 use e2e::process::Signal;
 use e2e::system::{Cluster, SESSION_TIMEOUT_MS, servers};
 
-use crate::scenarios::conversation;
-use crate::scenarios::presence;
 use crate::scenarios::stream::Stream;
+use crate::scenarios::{conversation, cut_off, presence};
 use crate::stage;
 
 /// How long the replay and the first commands may take after the session time-out, on a busy machine.
@@ -34,9 +33,23 @@ async fn conversation_over_two_nodes_of_each_role() -> Result<()> {
 async fn presence_crosses_nodes_over_kafka() -> Result<()> {
     let Some(servers) = servers()? else { return Ok(()) };
     let stage = stage("cluster-presence").await?;
+    let mut system = Cluster::start(&stage.folder, &servers, 2).await?;
+    let (at, elsewhere) = (system.addresses(0, 0)?, system.addresses(1, 1)?);
+    presence::friends_see_each_other(&at, &elsewhere).await?;
+    presence::friends_see_each_other(&system.addresses(0, 1)?, &elsewhere).await?;
+    // A node that is gone without a word takes the presence of its people with it.
+    let (ann, bob, _bobs) = presence::two_friends_online(&at, &elsewhere).await?;
+    system.query.get_mut(1).context("no node")?.kill().await?;
+    presence::was_last_seen(&ann, &bob).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_no_longer_is_out_within_a_second_at_every_node() -> Result<()> {
+    let Some(servers) = servers()? else { return Ok(()) };
+    let stage = stage("cluster-cut-off").await?;
     let system = Cluster::start(&stage.folder, &servers, 2).await?;
-    presence::friends_see_each_other(&system.addresses(0, 0)?, &system.addresses(1, 1)?).await?;
-    presence::friends_see_each_other(&system.addresses(0, 1)?, &system.addresses(1, 1)?).await
+    let tools = system.command.first().context("no node")?;
+    cut_off::within_a_second_at_every_node(&[system.addresses(0, 0)?, system.addresses(1, 1)?], tools).await
 }
 
 /// Either node may own the room: the one is killed, later the other, so that the owner is hit for certain.

@@ -16,6 +16,7 @@ mod interrupted;
 mod operations;
 mod rebuild;
 mod registrations;
+mod sagas;
 mod scale;
 mod scenarios;
 

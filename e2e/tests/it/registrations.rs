@@ -15,12 +15,14 @@ use domain::saga::{Envelope, Message, RegistrationPersonal, RegistrationRequeste
 use domain::text::UserName;
 use domain::wire::Entry;
 use domain::{CommandId, Event, StreamId, Timestamp, UserId, user};
+use e2e::patience::{LATE, until};
 use e2e::process::Node;
 use e2e::proof;
 use e2e::system::{Cluster, PARTITIONS, Servers, servers};
 use infra::log::{Log, StoredRecord, Topic, TopicPartition, kafka};
 use uuid::Uuid;
 
+use crate::sagas::administrator;
 use crate::stage;
 
 const FULL: usize = 10_000;
@@ -80,6 +82,7 @@ async fn every_registration_ends_whole_or_not_at_all_whatever_is_killed() -> Res
         node.ready().await?;
     }
     let registered = judge(&asked, &ends, &registered(&*log).await?)?;
+    compensated_are_shown(&cluster, [&cluster.orchestrator, &second], asked.len() - registered).await?;
 
     proof::record(
         "registrations asked for",
@@ -90,6 +93,28 @@ async fn every_registration_ends_whole_or_not_at_all_whatever_is_killed() -> Res
     proof::record("kill -9", "3: each of two orchestrators, and the only command-api")?;
     let rate = asked.len() as f64 / took.as_secs_f64();
     proof::record("time, the kills and fail-overs included", &format!("{:.0} s ({rate:.0} a second)", took.as_secs_f64()))
+}
+
+/// Whoever watches sees those that were refused: in the list, and in the metrics of the orchestrators that ended them.
+async fn compensated_are_shown(cluster: &Cluster, orchestrators: [&Node; 2], refused: usize) -> Result<()> {
+    let root = administrator(cluster, &cluster.addresses(0, 0)?).await?;
+    until("the list of those that were refused", LATE, async || {
+        let page = root.query("/chat/admin/sagas?kind=registration&state=compensated&limit=200", None).await?.success()?;
+        let sagas = page.array("/items")?;
+        ensure!(sagas.len() == refused.min(200), "{} of {refused} are listed", sagas.len());
+        ensure!(sagas.iter().all(|saga| saga["reason"] == "user-exists"), "{sagas:?}");
+        Ok(Some(()))
+    })
+    .await?;
+    let mut counted = 0;
+    for node in orchestrators {
+        let page = node.metrics().await?;
+        let line = |line: &&str| line.starts_with("sarangbang_sagas_ended_total{") && line.contains("\"compensated\"");
+        counted += page.lines().filter(line).filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum::<usize>();
+    }
+    // What was counted before a kill is gone with it.
+    ensure!((1..=refused).contains(&counted), "{counted} of {refused} are counted");
+    Ok(())
 }
 
 /// Another orchestrator beside the first.

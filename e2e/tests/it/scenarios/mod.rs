@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod conversation;
+pub mod cut_off;
 pub mod presence;
 pub mod stream;
 
