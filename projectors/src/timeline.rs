@@ -85,7 +85,7 @@ impl RoomProjection<'_> {
         self.head(0, Timestamp::default());
         match event {
             room::Event::Created(created) => {
-                self.details(&created.details);
+                self.details(&created.details, true);
                 self.head(0, created.details.created_at);
                 created.members.iter().for_each(|member| self.member(member));
             }
@@ -93,7 +93,7 @@ impl RoomProjection<'_> {
             | room::Event::TopicSet(details)
             | room::Event::Archived(details)
             | room::Event::Closed(details)
-            | room::Event::Reopened(details) => self.details(details),
+            | room::Event::Reopened(details) => self.details(details, false),
             room::Event::MembersAdded(added) => added.members.iter().for_each(|member| self.member(member)),
             room::Event::MemberJoined(member) | room::Event::RoleChanged(member) => self.member(member),
             room::Event::MemberLeft(gone) | room::Event::MemberRemoved(gone) => self.gone(&gone.user_id),
@@ -123,7 +123,8 @@ impl RoomProjection<'_> {
         head.last_activity_at = head.last_activity_at.max(row.last_activity_at);
     }
 
-    fn details(&mut self, details: &Details) {
+    /// A room stays new as long as the batch that holds its creation.
+    fn details(&mut self, details: &Details, is_new: bool) {
         let row = RoomRow {
             kind: details.kind,
             status: details.status,
@@ -132,6 +133,7 @@ impl RoomProjection<'_> {
             created_by: details.created_by.clone(),
             created_at: details.created_at,
             version: self.version,
+            is_new: is_new || self.changes.rooms.get(&self.room).is_some_and(|row| row.is_new),
         };
         self.changes.rooms.insert(self.room, row);
     }
@@ -279,6 +281,17 @@ mod tests {
         assert_eq!((row.name.as_deref(), row.topic.as_str(), row.version), (Some("attic"), "about", 2));
         assert_eq!(changes.members.len(), 2);
         assert_eq!(changes.room_heads[&ROOM], RoomHeadRow { version: 2, last_number: 0, last_activity_at: at(5) });
+    }
+
+    #[test]
+    fn a_room_is_new_in_the_batch_of_its_creation_alone() {
+        let created = room::Event::Created(RoomCreated { details: details("hall"), members: vec![member("olga")] });
+        let renamed = || room::Event::Renamed(details("attic"));
+        let row = |version, events| in_room(version, events).rooms[&ROOM].clone();
+        assert!(row(1, vec![created.clone()]).is_new);
+        let both = row(1, vec![created, renamed()]);
+        assert_eq!((both.is_new, both.name.as_deref(), both.version), (true, Some("attic"), 2));
+        assert!(!row(2, vec![renamed()]).is_new);
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub struct RoomRow {
     pub created_at: Timestamp,
     /// The stream version that made the row.
     pub version: u64,
+    /// Whether the batch holds its creation. Then no row of the room, its head and its members should be there yet: a hint, like
+    /// [`MessageRow::is_new`].
+    pub is_new: bool,
 }
 
 /// How far a room's stream has come. Each field only ever rises.

@@ -55,6 +55,7 @@ macro_rules! contract {
             ten_thousand_rooms_and_a_big_batch,
             what_is_said_to_be_new_may_be_there_already,
             a_write_that_is_given_up_anywhere_harms_no_later_one,
+            rooms_and_members_said_to_be_new_may_be_there_already,
             people_are_found_and_read_positions_rise,
             friends_and_blocks_are_as_each_of_the_two_sees_them,
             who_left_for_good_is_an_id_and_nobodys_friend,
@@ -117,7 +118,8 @@ impl Rows {
     }
     fn room_with(mut self, id: u128, kind: Kind, status: Status, name: Option<&str>, version: u64) -> Self {
         let name = name.map(str::to_owned);
-        let row = RoomRow { kind, status, name, topic: "t".to_owned(), created_by: user("maker"), created_at: at(7), version };
+        let (topic, created_by) = ("t".to_owned(), user("maker"));
+        let row = RoomRow { kind, status, name, topic, created_by, created_at: at(7), version, is_new: false };
         self.0.rooms.insert(room(id), row);
         self
     }
@@ -148,8 +150,9 @@ impl Rows {
         self.0.messages.insert((room(id), number), row);
         self
     }
-    /// As a projector says it of messages whose sending is in the batch.
-    fn new_messages(mut self) -> Self {
+    /// As a projector says it of rooms whose creation, and messages whose sending, is in the batch.
+    fn said_to_be_new(mut self) -> Self {
+        self.0.rooms.values_mut().for_each(|row| row.is_new = true);
         self.0.messages.values_mut().for_each(|row| row.is_new = true);
         self
     }
@@ -586,7 +589,7 @@ pub async fn what_is_said_to_be_new_may_be_there_already(adapter: &impl Adapter)
     let timeline = adapter.open().await;
     let batch = |text: &str, version| {
         let one = |rows: Rows, number| rows.message(1, number, &format!("{text} {number}"), version);
-        (1..=MESSAGES).fold(Rows::default().room(1, Kind::Public, Some("One"), version), one).new_messages()
+        (1..=MESSAGES).fold(Rows::default().room(1, Kind::Public, Some("One"), version), one).said_to_be_new()
     };
     let text = async |number| timeline.message(room(1), number, &user("a")).await.unwrap().unwrap().text.unwrap();
     batch("first", 5).write(&*timeline).await;
@@ -596,7 +599,7 @@ pub async fn what_is_said_to_be_new_may_be_there_already(adapter: &impl Adapter)
     assert_eq!(adapter.dump().await, first);
     // One is there at a higher version, one at a lower, all others are new.
     Rows::default().message(2, 7, "higher", 9).message(2, 8, "lower", 1).write(&*timeline).await;
-    let mixed = (1..=MESSAGES).fold(Rows::default(), |rows, number| rows.message(2, number, "mixed", 5)).new_messages();
+    let mixed = (1..=MESSAGES).fold(Rows::default(), |rows, number| rows.message(2, number, "mixed", 5)).said_to_be_new();
     mixed.message(1, 3, "edited", 6).write(&*timeline).await;
     let page = timeline.messages(room(2), Direction::After(0), 1_000, &user("a")).await.unwrap();
     assert_eq!(page.items.len() as u64, MESSAGES);
@@ -648,6 +651,44 @@ async fn given_up_after<F: Future>(mut polls: u128, future: F) -> Option<F::Outp
         }
     })
     .await
+}
+
+/// As [`what_is_said_to_be_new_may_be_there_already`] says it of messages.
+pub async fn rooms_and_members_said_to_be_new_may_be_there_already(adapter: &impl Adapter) {
+    const ROOMS: u128 = 150;
+    let timeline = adapter.open().await;
+    let batch = |rooms: std::ops::Range<u128>, name: &str, version| {
+        let one = |rows: Rows, id| {
+            let rows = rows.room(id, Kind::Public, Some(name), version).head(id, version, 0, 7);
+            rows.member(id, "a", Some(Role::Owner), version).member(id, "gone", None, version)
+        };
+        rooms.fold(Rows::default(), one).said_to_be_new()
+    };
+    batch(1..ROOMS, "First", 5).write(&*timeline).await;
+    let first = adapter.dump().await;
+    assert_eq!(timeline.members(room(3), None, 10).await.unwrap().items.len(), 1);
+    batch(1..ROOMS, "First", 5).write(&*timeline).await;
+    batch(1..ROOMS, "Older", 4).write(&*timeline).await;
+    assert_eq!(adapter.dump().await, first);
+
+    // All rooms and heads are new, and of one member each a later and an earlier row are there.
+    let (later, earlier) = (ROOMS + 1, ROOMS + 2);
+    let there = Rows::default().member(later, "a", None, 9).member(earlier, "a", Some(Role::Member), 1);
+    there.write(&*timeline).await;
+    batch(ROOMS..2 * ROOMS, "Second", 5).write(&*timeline).await;
+    let role = async |id| timeline.members(room(id), None, 10).await.unwrap().items.first().map(|member| member.role);
+    assert_eq!((role(later).await, role(earlier).await), (None, Some(Some(Role::Owner))));
+    for id in ROOMS..2 * ROOMS {
+        assert_eq!(timeline.members(room(id), None, 10).await.unwrap().items.len(), usize::from(id != later), "{id}");
+    }
+
+    // The head alone is there: it keeps what is higher.
+    let heads = Rows::default().head(3 * ROOMS, 8, 4, 90);
+    heads.write(&*timeline).await;
+    batch(2 * ROOMS..3 * ROOMS + 1, "Third", 5).write(&*timeline).await;
+    let second = adapter.dump().await;
+    Rows::default().head(3 * ROOMS, 8, 4, 90).write(&*timeline).await;
+    assert_eq!(adapter.dump().await, second);
 }
 
 pub async fn people_are_found_and_read_positions_rise(adapter: &impl Adapter) {

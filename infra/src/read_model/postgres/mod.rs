@@ -4,6 +4,7 @@ mod copy;
 mod generations;
 mod inspect;
 mod snapshot;
+mod split;
 mod whole;
 mod write;
 
@@ -25,8 +26,8 @@ use super::{Changes, Checkpoint, Fault, Snapshot, Timeline, migrations};
 use crate::database::postgres::{Place, open};
 use crate::log::TopicPartition;
 use copy::Copied;
+use split::New;
 use whole::Whole;
-use write::New;
 
 /// How long the server works on one statement, and waits for a lock, before it gives up.
 const STATEMENT_TIMEOUT: &str = "30s";

@@ -1,10 +1,10 @@
-//! Writes a batch: one statement a table, each column an array (`UNNEST`), so that a batch costs a round trip a table. Messages
+//! Writes a batch: one statement a table, each column an array (`UNNEST`), so that a batch costs a round trip a table. Rows
 //! that are new go in by `copy`, where there are enough of them.
 //!
 //! Every table but `room_heads` and `reads`, whose fields only rise, refuses a row whose version is not above the one that is
 //! there: so a replay, a retry and a late batch change nothing.
 
-use domain::{RoomId, Timestamp};
+use domain::{RoomId, Timestamp, UserId};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{Encode, Postgres, Type};
@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::copy::{self, Copied};
 use super::fault;
+use super::split::{Keyed, New, Part, split};
 use crate::log::TopicPartition;
 use crate::read_model::columns::{folded, friendship_name, kind_name, mentions_column, role_name, signed, status_name};
-use crate::read_model::{Changes, Checkpoint, Fault, MessageRow};
+use crate::read_model::{Changes, Checkpoint, Fault, MemberRow, MessageRow};
 
 /// Moves the checkpoint from `expected` to `next`. Comes first in the transaction: the row's lock makes a rival wait, and it
 /// then finds the checkpoint moved.
@@ -47,37 +48,18 @@ pub(super) async fn checkpoint(
     if moved.rows_affected() == 0 { Err(Fault::CheckpointMoved(partition)) } else { Ok(()) }
 }
 
-/// A message's row with its key.
-pub(super) type Message<'a> = (&'a (RoomId, u64), &'a MessageRow);
-
-/// Fewer new messages than this are written like all others: COPY takes a round trip more, and is faster by the row.
-const COPY_ROWS_MIN: usize = 100;
-
-/// Whether new messages may go in by COPY.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum New {
-    /// Yes; if one turns out to be there already, nothing is written.
-    Copied,
-    /// No: each row may be there already.
-    Guarded,
-}
-
 /// Writes the rows of every table. [`Copied::Refused`]: the transaction is over, to be begun again with [`New::Guarded`].
 pub(super) async fn rows(connection: &mut PgConnection, changes: &Changes, new: New) -> Result<Copied, Fault> {
-    let (mut fresh, mut guarded): (Vec<Message<'_>>, Vec<Message<'_>>) =
-        changes.messages.iter().partition(|(_, row)| row.is_new && new == New::Copied);
-    if fresh.len() < COPY_ROWS_MIN {
-        guarded.append(&mut fresh);
-    }
+    let (fresh, guarded) = split(changes, new);
     // First, so that what is done in vain is little.
-    if !fresh.is_empty() && copy::messages(connection, &fresh).await? == Copied::Refused {
+    if copy::all(connection, &fresh).await? == Copied::Refused {
         return Ok(Copied::Refused);
     }
-    messages(connection, &guarded).await?;
+    messages(connection, &guarded.messages).await?;
     people(connection, changes).await?;
     relations(connection, changes).await?;
-    rooms(connection, changes).await?;
-    memberships(connection, changes).await?;
+    rooms(connection, &guarded).await?;
+    memberships(connection, &guarded.members).await?;
     about_messages(connection, changes).await?;
     Ok(Copied::All)
 }
@@ -151,7 +133,7 @@ async fn relations(connection: &mut PgConnection, changes: &Changes) -> Result<(
         .await
 }
 
-async fn rooms(connection: &mut PgConnection, changes: &Changes) -> Result<(), Fault> {
+async fn rooms(connection: &mut PgConnection, part: &Part<'_>) -> Result<(), Fault> {
     const ROOMS: &str = "INSERT INTO rooms (room_id, kind, status, name, name_folded, topic, created_by, created_at, version) \
         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
         $9::bigint[]) \
@@ -163,30 +145,31 @@ async fn rooms(connection: &mut PgConnection, changes: &Changes) -> Result<(), F
         ON CONFLICT (room_id) DO UPDATE SET version = greatest(excluded.version, room_heads.version), \
         last_number = greatest(excluded.last_number, room_heads.last_number), \
         last_activity_at = greatest(excluded.last_activity_at, room_heads.last_activity_at)";
-    let rooms = &changes.rooms;
-    Put::new(ROOMS, rooms.len())
-        .column(uuids(rooms.keys()))?
-        .column(rooms.values().map(|row| Ok(kind_name(row.kind))))?
-        .column(rooms.values().map(|row| Ok(status_name(row.status))))?
-        .column(rooms.values().map(|row| Ok(row.name.as_deref())))?
-        .column(rooms.values().map(|row| Ok(row.name.as_deref().map(folded))))?
-        .column(rooms.values().map(|row| Ok(row.topic.as_str())))?
-        .column(rooms.values().map(|row| Ok(row.created_by.as_str())))?
-        .column(rooms.values().map(|row| Ok(row.created_at.as_millis())))?
-        .column(rooms.values().map(|row| signed(row.version)))?
+    let ids = || part.rooms.iter().map(|(room, _)| *room);
+    let rooms = || part.rooms.iter().map(|(_, row)| *row);
+    Put::new(ROOMS, part.rooms.len())
+        .column(uuids(ids()))?
+        .column(rooms().map(|row| Ok(kind_name(row.kind))))?
+        .column(rooms().map(|row| Ok(status_name(row.status))))?
+        .column(rooms().map(|row| Ok(row.name.as_deref())))?
+        .column(rooms().map(|row| Ok(row.name.as_deref().map(folded))))?
+        .column(rooms().map(|row| Ok(row.topic.as_str())))?
+        .column(rooms().map(|row| Ok(row.created_by.as_str())))?
+        .column(rooms().map(|row| Ok(row.created_at.as_millis())))?
+        .column(rooms().map(|row| signed(row.version)))?
         .run(connection)
         .await?;
-    let heads = &changes.room_heads;
-    Put::new(HEADS, heads.len())
-        .column(uuids(heads.keys()))?
-        .column(heads.values().map(|row| signed(row.version)))?
-        .column(heads.values().map(|row| signed(row.last_number)))?
-        .column(heads.values().map(|row| Ok(row.last_activity_at.as_millis())))?
+    let heads = || part.heads.iter().map(|(_, row)| *row);
+    Put::new(HEADS, part.heads.len())
+        .column(uuids(part.heads.iter().map(|(room, _)| *room)))?
+        .column(heads().map(|row| signed(row.version)))?
+        .column(heads().map(|row| signed(row.last_number)))?
+        .column(heads().map(|row| Ok(row.last_activity_at.as_millis())))?
         .run(connection)
         .await
 }
 
-async fn memberships(connection: &mut PgConnection, changes: &Changes) -> Result<(), Fault> {
+async fn memberships(connection: &mut PgConnection, members: &Keyed<'_, (RoomId, UserId), MemberRow>) -> Result<(), Fault> {
     const MEMBERS: &str = "INSERT INTO members (room_id, user_id, role, joined_at, version) \
         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) \
         ON CONFLICT (room_id, user_id) DO UPDATE SET role = excluded.role, \
@@ -196,25 +179,26 @@ async fn memberships(connection: &mut PgConnection, changes: &Changes) -> Result
         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::bigint[]) \
         ON CONFLICT (user_id, room_id) DO UPDATE SET role = excluded.role, version = excluded.version \
         WHERE excluded.version > memberships.version";
-    let members = &changes.members;
+    let keys = || members.iter().map(|(key, _)| *key);
+    let rows = || members.iter().map(|(_, row)| *row);
     Put::new(MEMBERS, members.len())
-        .column(uuids(members.keys().map(|(room, _)| room)))?
-        .column(members.keys().map(|(_, user)| Ok(user.as_str())))?
-        .column(members.values().map(|row| Ok(row.role.map(role_name))))?
-        .column(members.values().map(|row| Ok(row.joined_at.map(Timestamp::as_millis))))?
-        .column(members.values().map(|row| signed(row.version)))?
+        .column(uuids(keys().map(|(room, _)| room)))?
+        .column(keys().map(|(_, user)| Ok(user.as_str())))?
+        .column(rows().map(|row| Ok(row.role.map(role_name))))?
+        .column(rows().map(|row| Ok(row.joined_at.map(Timestamp::as_millis))))?
+        .column(rows().map(|row| signed(row.version)))?
         .run(connection)
         .await?;
     Put::new(MEMBERSHIPS, members.len())
-        .column(uuids(members.keys().map(|(room, _)| room)))?
-        .column(members.keys().map(|(_, user)| Ok(user.as_str())))?
-        .column(members.values().map(|row| Ok(row.role.map(role_name))))?
-        .column(members.values().map(|row| signed(row.version)))?
+        .column(uuids(keys().map(|(room, _)| room)))?
+        .column(keys().map(|(_, user)| Ok(user.as_str())))?
+        .column(rows().map(|row| Ok(row.role.map(role_name))))?
+        .column(rows().map(|row| signed(row.version)))?
         .run(connection)
         .await
 }
 
-async fn messages(connection: &mut PgConnection, messages: &[Message<'_>]) -> Result<(), Fault> {
+async fn messages(connection: &mut PgConnection, messages: &Keyed<'_, (RoomId, u64), MessageRow>) -> Result<(), Fault> {
     const MESSAGES: &str = "INSERT INTO messages \
         (room_id, number, author, sent_at, reply_to, text, mentions, edited_at, deleted_at, version) \
         SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
