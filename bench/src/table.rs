@@ -66,7 +66,8 @@ fn written(value: f64, unit: Unit) -> String {
     match unit {
         Unit::PerSecond => format!("{}/s", grouped(value)),
         Unit::Seconds if value < 0.001 => format!("{:.1} µs", value * 1e6),
-        Unit::Seconds if value < 10.0 => format!("{:.2} ms", value * 1e3),
+        Unit::Seconds if value < 1.0 => format!("{:.2} ms", value * 1e3),
+        Unit::Seconds if value < 10.0 => format!("{value:.2} s"),
         Unit::Seconds => format!("{value:.1} s"),
         Unit::Bytes => format!("{:.1} KiB", value / 1024.0),
     }
@@ -109,6 +110,7 @@ mod tests {
     fn units_are_written_in_a_size_that_reads_well() {
         assert_eq!(written(0.000_012_34, Unit::Seconds), "12.3 µs");
         assert_eq!(written(0.0026, Unit::Seconds), "2.60 ms");
+        assert_eq!(written(6.543, Unit::Seconds), "6.54 s");
         assert_eq!(written(12.04, Unit::Seconds), "12.0 s");
         assert_eq!(written(12_288.0, Unit::Bytes), "12.0 KiB");
     }

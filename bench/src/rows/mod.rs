@@ -1,6 +1,7 @@
 //! The rows, in the order of the table.
 
 mod embedded;
+mod fail_over;
 mod fan_out;
 mod history;
 pub mod http;
@@ -25,4 +26,5 @@ pub const ALL: &[&dyn Row] = &[
     &history::History,
     &fan_out::FanOut,
     &sockets::Sockets,
+    &fail_over::FailOver,
 ];

@@ -34,8 +34,11 @@ const HINTS_BATCH_MAX: usize = 256;
 const HINTS_WAIT_MAX: Duration = Duration::from_secs(1);
 /// The pause after the `owners` topic could not be read.
 const HINTS_RETRY: Duration = Duration::from_secs(1);
-/// How long a planned stop waits until its successors are named.
+/// How long naming a successor may take.
 const NAMING_MAX: Duration = Duration::from_secs(2);
+/// How long a planned stop serves on for a successor that is still folding the partition. Below `node.drain_ms_max`, so that what nobody
+/// took is drained after that.
+const RELIEF_MAX: Duration = Duration::from_secs(10);
 
 /// The partitions of one node.
 pub struct Manager {
@@ -103,7 +106,7 @@ impl Manager {
         }
     }
 
-    /// Drains every partition, names successors, leaves the group.
+    /// Names successors and serves until they own, drains what is left, leaves the group.
     pub async fn stop(&self) {
         self.stop.cancel();
         if let Some(task) = self.task.lock().await.take()
@@ -235,20 +238,33 @@ impl Shared {
         self.routing.remove_here(partition);
     }
 
-    /// Rule 14: everything is drained before a successor is named, and named before the group is left.
+    /// Rule 14: successors are named while this node still serves, and each claims when it has folded the partition; only then, or when
+    /// that takes too long, this node's own part ends. The group is left after that.
     async fn hand_over(&self, running: HashMap<PartitionId, Running>) {
+        self.environment.leaving.cancel();
         let others = self.routing.other_nodes();
         let handed = running.into_iter().enumerate().map(|(index, (partition, running))| {
             let successor = others.get(index.checked_rem(others.len()).unwrap_or_default()).cloned();
-            let role = *running.role.borrow();
             async move {
-                self.stop_owner(partition, running).await;
-                if let (Role::Owner(epoch), Some(successor)) = (role, successor) {
-                    self.publish(partition, epoch, Some(successor)).await;
+                if let Some(successor) = successor {
+                    self.wait_for_relief(partition, running.role.clone(), successor).await;
                 }
+                self.stop_owner(partition, running).await;
             }
         });
         join_all(handed).await;
+    }
+
+    /// Names the successor and waits until its claim has ended this node's epoch.
+    async fn wait_for_relief(&self, partition: PartitionId, mut role: watch::Receiver<Role>, successor: String) {
+        let Role::Owner(epoch) = *role.borrow_and_update() else { return };
+        if !self.publish(partition, epoch, Some(successor.clone())).await {
+            return;
+        }
+        let relieved = role.wait_for(|role| *role == Role::Following);
+        if tokio::time::timeout(RELIEF_MAX, relieved).await.is_err() {
+            tracing::warn!(%partition, successor, "the successor did not claim in time; the partition is without an owner until it does");
+        }
     }
 
     /// Tells the other nodes; says whether it worked.

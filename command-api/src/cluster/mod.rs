@@ -24,6 +24,7 @@ use infra::log::{Log, partition_for};
 use infra::state_store::StateStore;
 use infra::tokens::Caller;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub use internal::router as internal_router;
 use manager::Manager;
@@ -129,6 +130,7 @@ impl Cluster {
                 in_flight_max: options.in_flight_max,
                 idempotency_window: options.idempotency_window,
             },
+            leaving: CancellationToken::new(),
             log: Arc::clone(&log),
         };
         let routing = Arc::new(Routing::new(options.node.clone()));
@@ -145,7 +147,7 @@ impl Cluster {
         self.manager.failed().await
     }
 
-    /// A planned stop (rule 14): takes no more commands, drains, names successors, leaves the group. Bounded to some seconds.
+    /// A planned stop (rule 14): names successors, serves until they own, drains the rest, leaves the group. Bounded to some seconds.
     pub async fn stop(&self) {
         self.manager.stop().await;
     }
@@ -176,7 +178,11 @@ impl Cluster {
             let changed = self.routing.changed();
             let asked = match self.routing.route(partition) {
                 Some(Route::Here(handle)) => question.clone().ask_here(&handle, partition, deadline).await,
-                Some(Route::There(url)) => question.ask_there(&self.client, &url, caller, partition, deadline).await,
+                Some(Route::There(url)) => tokio::select! {
+                    asked = question.ask_there(&self.client, &url, caller, partition, deadline) => asked,
+                    // A node that is frozen, or was cut off, never answers; whoever owns now can say what became of the command.
+                    () = self.routing.leads_elsewhere(partition, &url) => Err(Fault::OutcomeUnknown),
+                },
                 None => Err(Fault::NoOwner(partition)),
             };
             match asked {

@@ -73,6 +73,17 @@ impl Routing {
         }
     }
 
+    /// Resolves when the way to the owner of `partition` is not, or not any more, the one to `url`.
+    pub async fn leads_elsewhere(&self, partition: PartitionId, url: &str) {
+        loop {
+            let changed = self.changed();
+            match self.route(partition) {
+                Some(Route::There(now)) if now == url => changed.await,
+                _ => return,
+            }
+        }
+    }
+
     /// Notes how this node stands to `partition`.
     pub fn set_here(&self, partition: PartitionId, handle: Handle, role: Role) {
         self.here.write().unwrap_or_else(PoisonError::into_inner).insert(partition, Here { handle, role });
@@ -108,6 +119,7 @@ impl Routing {
 #[cfg(test)]
 mod tests {
     use domain::ids::EventTopic;
+    use futures_util::FutureExt;
 
     use super::*;
 
@@ -125,5 +137,17 @@ mod tests {
         assert_eq!(routing.other_nodes(), ["b"]);
         routing.set_hint(PARTITION, hint("me", 3));
         assert!(routing.route(PARTITION).is_none(), "this node does not own it (any more), whatever the hint says");
+    }
+
+    #[tokio::test]
+    async fn the_way_leads_elsewhere_once_another_owner_is_known() {
+        let routing = Routing::new("me".to_owned());
+        routing.set_hint(PARTITION, hint("a", 1));
+        let mut waiting = std::pin::pin!(routing.leads_elsewhere(PARTITION, "http://a"));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        routing.set_hint(PARTITION, OwnerHint { successor: Some("b".to_owned()), ..hint("a", 1) });
+        assert!(waiting.as_mut().now_or_never().is_none(), "who is leaving serves until it is relieved");
+        routing.set_hint(PARTITION, hint("b", 2));
+        waiting.await;
     }
 }

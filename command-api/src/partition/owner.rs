@@ -72,6 +72,8 @@ pub(crate) struct Environment {
     pub url: String,
     /// Limits.
     pub limits: Limits,
+    /// Cancelled when this node is leaving: its owners serve on, claim no more, and read their logs to notice their successors.
+    pub leaving: CancellationToken,
 }
 
 /// What is in flight in a partition.
@@ -141,6 +143,8 @@ pub(crate) struct PartitionOwner {
     owning_since: Option<Instant>,
     /// The end of the log when its tail was opened: the first claim waits until the fold has come there.
     catch_up_to: Option<u64>,
+    /// The node is leaving.
+    leaving: bool,
     time: Timestamp,
     forget_at: Instant,
     role: watch::Sender<Role>,
@@ -181,6 +185,7 @@ impl PartitionOwner {
             claims_failed: 0,
             owning_since: None,
             catch_up_to: Some(0),
+            leaving: false,
             time: Timestamp::default(),
             forget_at: Instant::now(),
             role,
@@ -215,12 +220,14 @@ impl PartitionOwner {
                 }
                 continue;
             };
-            let claim_at = self.claim_at;
+            let claim_at = self.claim_at.filter(|_| !self.leaving);
+            let leaving = self.environment.leaving.clone();
             let may_take = self.pending.len() < self.environment.limits.in_flight_max;
             let (reads, looks_on) = (self.reads(), self.has_to_look());
             let reports = Arc::clone(&self.reports);
             let folded = tokio::select! {
                 () = stop.cancelled() => break,
+                () = leaving.cancelled(), if !self.leaving => { self.leaving = true; Ok(()) }
                 reports = reports.take() => self.reported(reports),
                 records = read(reader.as_mut(), self.next_offset), if reads => self.fold(records),
                 () = self.slot.replaced() => { self.session_ended(); Ok(()) }
@@ -246,9 +253,10 @@ impl PartitionOwner {
         Ok(())
     }
 
-    /// Whether the log must be read: by whoever does not own, or is not told where the next record stands, or has nothing else to do.
+    /// Whether the log must be read: by whoever does not own, is not told where the next record stands, has nothing else to do, or
+    /// expects a successor.
     fn reads(&self) -> bool {
-        self.behind || self.quiet || !matches!(self.ownership.phase(), Phase::Owning { .. })
+        self.behind || self.quiet || self.leaving || !matches!(self.ownership.phase(), Phase::Owning { .. })
     }
 
     fn has_to_look(&self) -> bool {

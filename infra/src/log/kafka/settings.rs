@@ -89,7 +89,11 @@ const ASSIGNMENT: &[Setting] = &[
         "a node that comes or goes moves only the partitions that must move. The new group protocol (KIP-848) moves as few, but \
          needs Kafka 4 everywhere and takes the session time-out from the broker",
     ),
-    ("heartbeat.interval.ms", "3000", "three in a session time-out of ten seconds: one may be lost"),
+    (
+        "heartbeat.interval.ms",
+        "500",
+        "a member hears with a heartbeat that another is gone: this long, at most, a fail-over takes beside the session time-out",
+    ),
     ("max.poll.interval.ms", "60000", "a thread of its own polls and does nothing else"),
     ("queued.min.messages", "1", "nothing is fetched"),
     ("queued.max.messages.kbytes", "64", "nothing is fetched"),
