@@ -17,6 +17,9 @@ const LAYOUT: &str = "2";
 const POSITION_KEY: &[u8] = &[0];
 /// The key of the log's identity, in the keyspace `meta`.
 const IDENTITY_KEY: &[u8] = b"identity";
+/// What a partition gathers in memory before it goes into a file. With fjall's own 64 MiB, a node of 48 partitions would take 3 GiB, and each look-up
+/// would walk through far more memory than a processor's cache holds.
+const MEMTABLE_BYTES: u64 = 8 << 20;
 
 /// What went wrong with the local store.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +97,7 @@ impl StateStore {
     /// [`Fault::Store`].
     pub fn partition(&self, id: PartitionId) -> Result<PartitionStore, Fault> {
         let name = id.to_string().replace('/', "-");
-        let rows = self.database.keyspace(&name, KeyspaceCreateOptions::default)?;
+        let rows = self.database.keyspace(&name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES))?;
         Ok(PartitionStore { database: self.database.clone(), rows })
     }
 }
