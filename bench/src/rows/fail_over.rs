@@ -108,8 +108,8 @@ impl Stage {
             async move { author.create_room("private", &name).await }
         });
         let rooms = try_join_all(rooms).await?;
-        // Nobody reads here.
-        for node in system.projectors.iter_mut().chain(&mut system.query) {
+        // Nobody reads here, and nobody else registers.
+        for node in system.projectors.iter_mut().chain(&mut system.query).chain([&mut system.orchestrator]) {
             node.stop().await?;
         }
         let stop = Arc::new(AtomicBool::new(false));
