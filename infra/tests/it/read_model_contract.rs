@@ -620,7 +620,7 @@ pub async fn a_write_that_is_given_up_anywhere_harms_no_later_one(adapter: &impl
         let id = 1_000 + polls;
         let long = "x".repeat(4_000);
         let Rows(changes) =
-            (1..=ROWS).fold(Rows::default(), |rows, number| rows.message(id, number, &long, number)).new_messages();
+            (1..=ROWS).fold(Rows::default(), |rows, number| rows.message(id, number, &long, number)).said_to_be_new();
         let next = position(stands.next_offset + ROWS);
         let in_time = given_up_after(polls, timeline.apply(&changes, PARTITION, stands, next)).await;
         match timeline.apply(&changes, PARTITION, stands, next).await {
