@@ -119,7 +119,7 @@ impl Stage {
             Writer::start(author.clone(), room, nodes, Arc::clone(&stop))
         };
         let writers = rooms.into_iter().enumerate().map(writer).collect();
-        let stage = Self { system, writers, stop };
+        let mut stage = Self { system, writers, stop };
         stage.messages_after(Instant::now()).await?;
         tokio::time::sleep(SETTLE).await;
         Ok(stage)
@@ -146,11 +146,15 @@ impl Stage {
     }
 
     /// Waits until every writer has said [`MESSAGES`] that it began after `then`.
-    async fn messages_after(&self, then: Instant) -> Result<()> {
-        for writer in &self.writers {
-            let there = || async { Ok((writer.began_since(then) >= MESSAGES).then_some(())) };
+    async fn messages_after(&mut self, then: Instant) -> Result<()> {
+        for writer in &mut self.writers {
+            let there = || async { Ok((writer.task.is_finished() || writer.began_since(then) >= MESSAGES).then_some(())) };
             if until("messages of every writer", LATE, there).await.is_err() {
                 bail!("a writer's messages do not arrive any more: {:?}", *writer.complaint.borrow());
+            }
+            if writer.task.is_finished() {
+                (&mut writer.task).await??;
+                bail!("a writer has ended");
             }
         }
         Ok(())
