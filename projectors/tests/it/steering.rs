@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::ids::{EventTopic, PartitionId};
@@ -15,10 +15,11 @@ use crate::stage::{Owner, PATIENCE, READS, ROOMS, Running, Stage, USERS, created
 struct Steered {
     inner: Arc<dyn Log>,
     hint: watch::Sender<BTreeSet<PartitionId>>,
-    committed: Arc<Mutex<Vec<(PartitionId, Offset)>>>,
+    /// What it was told last.
+    committed: watch::Sender<Option<(PartitionId, Offset)>>,
 }
 
-struct Hint(watch::Receiver<BTreeSet<PartitionId>>, Arc<Mutex<Vec<(PartitionId, Offset)>>>);
+struct Hint(watch::Receiver<BTreeSet<PartitionId>>, watch::Sender<Option<(PartitionId, Offset)>>);
 
 #[async_trait]
 impl Assignment for Hint {
@@ -26,7 +27,7 @@ impl Assignment for Hint {
         self.0.clone()
     }
     fn commit(&self, partition: PartitionId, next_offset: Offset) {
-        self.1.lock().unwrap().push((partition, next_offset));
+        self.1.send_replace(Some((partition, next_offset)));
     }
     async fn leave(&self) {}
 }
@@ -55,7 +56,7 @@ impl Log for Steered {
         self.inner.tail(of, from).await
     }
     async fn assignment(&self, _: &str) -> Result<Box<dyn Assignment>, Fault> {
-        Ok(Box::new(Hint(self.hint.subscribe(), Arc::clone(&self.committed))))
+        Ok(Box::new(Hint(self.hint.subscribe(), self.committed.clone())))
     }
 }
 
@@ -63,11 +64,11 @@ impl Log for Steered {
 async fn followers_come_and_go_with_the_assignment() {
     let stage = Stage::new();
     let [users, rooms] = EventTopic::ALL.map(|topic| PartitionId { topic, number: 0 });
-    let committed = Arc::new(Mutex::new(Vec::new()));
+    let (committed, mut told) = watch::channel(None);
     let steered = Arc::new(Steered {
         inner: Arc::clone(&stage.log),
         hint: watch::Sender::new(BTreeSet::new()),
-        committed: Arc::clone(&committed),
+        committed,
     });
     let log: Arc<dyn Log> = steered.clone();
     let running = Running::start(&log, &stage.timeline("steered").await, 100);
@@ -87,7 +88,8 @@ async fn followers_come_and_go_with_the_assignment() {
     running.catch_up(&*stage.log).await;
     let measured = running.status.wait_for(|now| now.get(&ROOMS).is_some_and(|progress| progress.end == Some(2)));
     tokio::time::timeout(PATIENCE, measured).await.unwrap();
-    assert_eq!(committed.lock().unwrap().last(), Some(&(rooms, 2)));
+    // It is told a moment after the rows are there, and of each batch.
+    tokio::time::timeout(PATIENCE, told.wait_for(|last| *last == Some((rooms, 2)))).await.unwrap().unwrap();
 
     steered.hint.send_replace(BTreeSet::new());
     following(&[]).await;
