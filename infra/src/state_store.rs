@@ -12,7 +12,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use crate::log::Offset;
 
 /// Raised when the layout of keys or values changes: an older store is folded anew.
-const LAYOUT: &str = "2";
+const LAYOUT: &str = "3";
 /// The key of the position; row keys start with a letter, so they never meet it.
 const POSITION_KEY: &[u8] = &[0];
 /// The key of the log's identity, in the keyspace `meta`.
@@ -150,6 +150,15 @@ impl PartitionStore {
         Ok(found)
     }
 
+    /// The last of the keys that start with `prefix`.
+    ///
+    /// # Errors
+    /// [`Fault::Store`].
+    pub fn last_key(&self, prefix: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let last = self.rows.prefix(prefix).next_back();
+        Ok(last.map(fjall::Guard::key).transpose()?.map(|key| key.to_vec()))
+    }
+
     /// Writes rows and moves the position, all or nothing.
     ///
     /// # Errors
@@ -198,6 +207,7 @@ mod tests {
             let store = StateStore::open(folder.path(), "log-a", 1 << 20).unwrap().partition(PARTITION).unwrap();
             assert_eq!(store.position().unwrap(), position);
             assert_eq!(store.scan(b"a", 10).unwrap(), [(b"a1".to_vec(), b"x".to_vec())]);
+            assert_eq!((store.last_key(b"a").unwrap(), store.last_key(b"b").unwrap()), (Some(b"a1".to_vec()), None));
         }
         let store = StateStore::open(folder.path(), "log-b", 1 << 20).unwrap().partition(PARTITION).unwrap();
         assert_eq!(store.position().unwrap(), Position::default());

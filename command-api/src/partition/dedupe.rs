@@ -12,6 +12,8 @@ use domain::room::Number;
 use domain::{CommandHash, CommandId, Timestamp, UserId};
 use infra::state_store::{Fault, PartitionStore, Row};
 
+use super::seen::{Seen, made_at};
+
 /// At most so many rows of forgotten outcomes are looked at a time; each has those of one commit.
 const FORGET_COMMITS_MAX: usize = 16;
 /// About so many outcomes are forgotten at a time, so that no commit becomes long.
@@ -91,16 +93,16 @@ impl CommandKey {
         Self { actor: actor.clone(), id }
     }
 
-    /// The key of the row that remembers the command.
+    /// The key of the row that remembers the command. The id comes first: those of one time are neighbours, which the store takes in
+    /// far faster than keys from everywhere.
     fn row_key(&self) -> Vec<u8> {
-        [b"c", self.actor.as_str().as_bytes(), &[0], self.id.as_uuid().as_bytes()].concat()
+        [b"c", self.id.as_uuid().as_bytes().as_slice(), self.actor.as_str().as_bytes()].concat()
     }
 
     /// From when on the window runs within which an outcome decided at `time` is remembered: the later one of that and of when the id
     /// says it was made, by which [`Self::older_than`] will judge it.
     pub fn remembered_from(&self, time: Timestamp) -> Timestamp {
-        let made = self.id.made_at_ms().map(|made| i64::try_from(made).unwrap_or(i64::MAX));
-        made.map_or(time, |made| time.max(Timestamp::default().saturating_add_millis(made)))
+        made_at(self.id).map_or(time, |made| time.max(made))
     }
 
     /// Whether the id itself says that it was made before the window: then nothing is known of it, and it must not be executed.
@@ -125,18 +127,31 @@ pub struct Table {
     store: PartitionStore,
     /// Not in the store yet.
     recent: HashMap<CommandKey, Executed>,
+    /// What the store may hold.
+    seen: Seen,
 }
 
 impl Table {
     /// The table over `store`.
-    pub fn new(store: PartitionStore) -> Self {
-        Self { store, recent: HashMap::new() }
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn new(store: PartitionStore) -> Result<Self, Fault> {
+        // No outcome in the store has an id that was made later than its group may be forgotten ([`CommandKey::remembered_from`]).
+        let horizon = match store.last_key(b"e")? {
+            Some(key) => Some(expiry(&key).ok_or(Fault::Damaged { key })?),
+            None => None,
+        };
+        Ok(Self { store, recent: HashMap::new(), seen: Seen::beyond(horizon) })
     }
 
     /// What is remembered of the command.
     pub fn find(&self, key: &CommandKey) -> Result<Option<Executed>, Fault> {
         if let Some(executed) = self.recent.get(key) {
             return Ok(Some(*executed));
+        }
+        if !self.seen.may_be_stored(key.id) {
+            return Ok(None);
         }
         let row_key = key.row_key();
         let Some(value) = self.store.get(&row_key)? else { return Ok(None) };
@@ -158,6 +173,7 @@ impl Table {
         let mut rows = Vec::with_capacity(self.recent.len() + 1);
         let mut expiries: BTreeMap<i64, (Timestamp, Vec<u8>)> = BTreeMap::new();
         for (key, executed) in self.recent.drain() {
+            self.seen.stored(key.id);
             let row_key = key.row_key();
             let from = key.remembered_from(executed.time);
             let (latest, keys) = expiries.entry(from.as_millis() / FORGET_TOGETHER_MS).or_default();
@@ -179,8 +195,7 @@ impl Table {
         let begin = begin(window, now).as_millis();
         let mut rows = Vec::new();
         for (key, commands) in self.store.scan(b"e", FORGET_COMMITS_MAX)? {
-            let at = key.get(1..).and_then(|rest| rest.first_chunk::<8>());
-            if rows.len() >= FORGET_OUTCOMES_MAX || at.is_none_or(|at| i64::from_be_bytes(*at) >= begin) {
+            if rows.len() >= FORGET_OUTCOMES_MAX || expiry(&key).is_none_or(|at| at.as_millis() >= begin) {
                 break;
             }
             let mut rest = commands.as_slice();
@@ -193,6 +208,12 @@ impl Table {
         }
         Ok(rows)
     }
+}
+
+/// The moment in the key of a row that says what may be forgotten.
+fn expiry(key: &[u8]) -> Option<Timestamp> {
+    let at = key.get(1..)?.first_chunk::<8>()?;
+    Timestamp::from_millis(i64::from_be_bytes(*at)).ok()
 }
 
 #[cfg(test)]
@@ -221,13 +242,15 @@ mod tests {
         // All are executed in the tenth minute; the second one's client is half an hour ahead, the third one's in the year 10889.
         let keys = [9 * minute, 40 * minute, (1 << 48) - 1].map(made_at);
         let executed = at(10 * 60_000);
-        let mut table = Table::new(store.clone());
+        let mut table = Table::new(store.clone()).unwrap();
         keys.iter().for_each(|key| table.remember(key.clone(), executed));
         store.commit(table.take_rows(3), Position::default()).unwrap();
         let mut known = [true; 3];
         for now in (10..=200).map(|minutes| Timestamp::from_millis(minutes * 60_000).unwrap()) {
             store.commit(table.forgotten(window, now).unwrap(), Position::default()).unwrap();
             known = keys.each_ref().map(|key| table.find(key).unwrap().is_some());
+            let anew = Table::new(store.clone()).unwrap();
+            assert_eq!(keys.each_ref().map(|key| anew.find(key).unwrap().is_some()), known, "the next owner knows the same");
             for (key, known) in keys.iter().zip(known) {
                 assert!(known || key.older_than(window, now), "at {now} {key:?} is forgotten and would be executed again");
                 assert_eq!(
@@ -246,7 +269,7 @@ mod tests {
         let partition = PartitionId { topic: EventTopic::Rooms, number: 0 };
         let store = StateStore::open(folder.path(), "log", 1 << 20).unwrap().partition(partition).unwrap();
         let key = |id| CommandKey::new(&UserId::parse("ann").unwrap(), CommandId::derived("test", id));
-        let mut table = Table::new(store.clone());
+        let mut table = Table::new(store.clone()).unwrap();
         for (sequence, (id, ms)) in [("old", 1_000), ("new", 2_000)].into_iter().enumerate() {
             table.remember(key(id), at(ms));
             assert_eq!((table.find(&key(id)).unwrap(), table.unstored()), (Some(at(ms)), 1));

@@ -5,7 +5,7 @@
 //! * [`decision`]: one command against the decided state: pure but for the look-ups;
 //! * [`pending`]: what was handed to the log and waits to be effective, with the answers that wait for it, pure as well;
 //! * [`answer`]: such an answer;
-//! * [`streams`], [`dedupe`], [`rows`]: the folded state;
+//! * [`streams`], [`dedupe`], [`seen`], [`rows`]: the folded state;
 //! * [`pool`]: producer sessions.
 //!
 //! A command's way: decided on the state *with* everything in flight, appended without waiting, answered when the owner's own fold
@@ -20,6 +20,7 @@ pub mod ownership;
 pub mod pending;
 mod pool;
 mod rows;
+mod seen;
 mod streams;
 
 use std::sync::Arc;

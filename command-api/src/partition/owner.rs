@@ -9,6 +9,7 @@ mod serve;
 mod store;
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,7 +147,8 @@ pub(crate) struct PartitionOwner {
     /// The node is leaving.
     leaving: bool,
     time: Timestamp,
-    forget_at: Instant,
+    /// When the local store is to be brought on next.
+    store_at: Instant,
     role: watch::Sender<Role>,
 }
 
@@ -169,7 +171,7 @@ impl PartitionOwner {
             session: slot.session(),
             slot,
             streams: Streams::new(store.clone(), environment.cool.clone(), run)?,
-            table: Table::new(store.clone()),
+            table: Table::new(store.clone())?,
             store,
             stored: position,
             ownership: Ownership::following(position.cursor),
@@ -187,7 +189,7 @@ impl PartitionOwner {
             catch_up_to: Some(0),
             leaving: false,
             time: Timestamp::default(),
-            forget_at: Instant::now(),
+            store_at: Instant::now(),
             role,
             environment,
         };
@@ -209,6 +211,9 @@ impl PartitionOwner {
         mut requests: mpsc::Receiver<Request>,
         stop: CancellationToken,
     ) -> Result<(), state_store::Fault> {
+        // Made once: to begin to wait for a token takes its lock, which every owner of the node shares.
+        let mut stopped = pin!(stop.cancelled());
+        let mut left = pin!(self.environment.leaving.clone().cancelled_owned());
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tail = None;
@@ -221,13 +226,12 @@ impl PartitionOwner {
                 continue;
             };
             let claim_at = self.claim_at.filter(|_| !self.leaving);
-            let leaving = self.environment.leaving.clone();
             let may_take = self.pending.len() < self.environment.limits.in_flight_max;
             let (reads, looks_on) = (self.reads(), self.has_to_look());
             let reports = Arc::clone(&self.reports);
             let folded = tokio::select! {
-                () = stop.cancelled() => break,
-                () = leaving.cancelled(), if !self.leaving => { self.leaving = true; Ok(()) }
+                () = &mut stopped => break,
+                () = &mut left, if !self.leaving => { self.leaving = true; Ok(()) }
                 reports = reports.take() => self.reported(reports),
                 records = read(reader.as_mut(), self.next_offset), if reads => self.fold(records),
                 () = self.slot.replaced() => { self.session_ended(); Ok(()) }
@@ -270,7 +274,7 @@ impl PartitionOwner {
             self.unreported.clear();
             self.append_failed(&LogFault::Unconfirmed("no report came in time".to_owned()));
         }
-        if self.has_unstored() {
+        if self.has_unstored() && self.store_at <= Instant::now() {
             self.commit()?;
         }
         Ok(())

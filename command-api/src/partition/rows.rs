@@ -8,7 +8,7 @@
 //! | `r` room id `d` | the room's details, JSON |
 //! | `r` room id `m` user id | one membership, JSON |
 //! | `r` room id `n` number | one message: `s` and the body of its `MessageSent` while nothing has changed it, else JSON |
-//! | `c` actor `\0` command id | the command's outcome ([`super::dedupe`]) |
+//! | `c` command id, actor | the command's outcome ([`super::dedupe`]) |
 //! | `e` time, sequence | the keys of the outcomes of one commit, which may be forgotten after that time |
 //! | `x` stream | why the stream cannot be read |
 //!

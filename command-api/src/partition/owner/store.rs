@@ -7,10 +7,11 @@ use tokio::time::Instant;
 use super::super::answer::Answer;
 use super::{Broken, Changes, PartitionOwner};
 
-/// How often outcomes whose window is over are forgotten.
-const FORGET_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
-/// So many rows do not wait for their time.
-const UNSTORED_ROWS_MAX: usize = 8_192;
+/// How often the store is brought on, and outcomes are forgotten whose window is over. Many records at once cost far less than a few: a
+/// popular room's head is written once for all its messages, and a crash only has to fold so much of the log again.
+const STORE_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+/// So many rows do not wait for their time: to write them keeps the partition from its work for some milliseconds.
+const UNSTORED_ROWS_MAX: usize = 4_096;
 
 impl PartitionOwner {
     /// Whether the store lacks something that was folded.
@@ -29,7 +30,7 @@ impl PartitionOwner {
     /// The end of a batch: gives the answers that are due, and brings the store on when it is time.
     pub(super) fn folded(&mut self) -> Result<(), Broken> {
         self.pending.take_due().into_iter().for_each(Answer::give);
-        if self.changed.len() + self.table.unstored() >= UNSTORED_ROWS_MAX || self.forget_at <= Instant::now() {
+        if self.changed.len() + self.table.unstored() >= UNSTORED_ROWS_MAX || self.store_at <= Instant::now() {
             self.commit()?;
         }
         self.cool_down();
@@ -40,8 +41,8 @@ impl PartitionOwner {
     pub(super) fn commit(&mut self) -> Result<(), Broken> {
         let position = Position { next_offset: self.next_offset, cursor: self.ownership.cursor() };
         let mut rows = self.table.take_rows(position.cursor.sequence);
-        if self.forget_at <= Instant::now() {
-            self.forget_at = Instant::now() + FORGET_EVERY;
+        if self.store_at <= Instant::now() {
+            self.store_at = Instant::now() + STORE_EVERY;
             rows.extend(self.table.forgotten(self.environment.limits.idempotency_window, self.environment.clock.now())?);
         }
         rows.extend(self.changed.drain());
