@@ -65,11 +65,7 @@ async fn followers_come_and_go_with_the_assignment() {
     let stage = Stage::new();
     let [users, rooms] = EventTopic::ALL.map(|topic| PartitionId { topic, number: 0 });
     let (committed, mut told) = watch::channel(None);
-    let steered = Arc::new(Steered {
-        inner: Arc::clone(&stage.log),
-        hint: watch::Sender::new(BTreeSet::new()),
-        committed,
-    });
+    let steered = Arc::new(Steered { inner: Arc::clone(&stage.log), hint: watch::Sender::new(BTreeSet::new()), committed });
     let log: Arc<dyn Log> = steered.clone();
     let running = Running::start(&log, &stage.timeline("steered").await, 100);
     let following = async |expected: &[TopicPartition]| {
