@@ -191,6 +191,13 @@ impl CommandId {
         Self(Uuid::new_v5(&NAMESPACE, format!("command\0{cause}\0{name}").as_bytes()))
     }
 
+    /// Whether it has the form of [`Self::derived`] ids, UUIDv5. Whoever knows the inputs can compute such an id and use it before the
+    /// command that it is meant for, so people may not choose one.
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        self.0.get_version_num() == 5
+    }
+
     /// The bare UUID.
     #[must_use]
     pub const fn as_uuid(&self) -> Uuid {
@@ -344,5 +351,6 @@ mod tests {
         let v7 = Uuid::parse_str("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
         assert_eq!(CommandId::from_uuid(v7).made_at_ms(), Some(0x0189_0a5d_ac96));
         assert_eq!(CommandId::derived("saga", "1").made_at_ms(), None);
+        assert!(CommandId::derived("saga", "1").is_derived() && !CommandId::from_uuid(v7).is_derived());
     }
 }

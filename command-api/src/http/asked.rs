@@ -37,6 +37,9 @@ impl FromRequestParts<Api> for Asked {
         let Authenticated(caller) = Authenticated::from_request_parts(parts, api).await?;
         api.rate_limit.check(&caller)?;
         let id = *parts.extensions.get::<CommandId>().ok_or_else(|| Problem::internal(&idempotency::MISSING))?;
+        if id.is_derived() && !caller.scope.may_derive_ids() {
+            return Err(idempotency::bad("Idempotency-Key of version 5 is for services and imports; choose one of version 7"));
+        }
         Ok(Self { caller, id })
     }
 }

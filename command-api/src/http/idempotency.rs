@@ -31,13 +31,17 @@ pub async fn layer(mut request: Request, next: Next) -> Response {
 
 /// The id that came with the request, if one did. Two of them would be two commands.
 fn given(headers: &HeaderMap) -> Result<Option<CommandId>, Problem> {
-    let bad = |why| Problem::new(StatusCode::BAD_REQUEST, "header-invalid").detail(why);
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(bad("Idempotency-Key may come once"));
     }
     parse(value).map(Some).ok_or_else(|| bad("Idempotency-Key is a UUID; version 7 is protected best"))
+}
+
+/// 400: such an id is not taken.
+pub fn bad(why: &'static str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "header-invalid").detail(why)
 }
 
 /// A UUID in its usual form of 36 characters.

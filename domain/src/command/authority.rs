@@ -25,6 +25,9 @@ pub enum NotAuthorised {
     /// People change nobody's profile but their own.
     #[error("this is somebody else's profile")]
     SomebodyElse,
+    /// Derived command ids are for services and imports.
+    #[error("command ids of version 5 are those of services and imports; choose one of version 7")]
+    DerivedId,
     /// The stream is not the one that such a command is for.
     #[error("the command does not belong to this stream")]
     WrongStream,
@@ -39,6 +42,10 @@ impl Command {
     pub fn authorise(&self, caller: &UserId, scope: Scope) -> Result<(), NotAuthorised> {
         if self.states_a_time() && !scope.import {
             return Err(NotAuthorised::StatedTime);
+        }
+        // A saga's ids can be computed by anybody. Who could use one first, in the same name, would keep its step from being taken.
+        if self.id.is_derived() && !scope.may_derive_ids() {
+            return Err(NotAuthorised::DerivedId);
         }
         match (&self.stream, &self.body) {
             (StreamId::User(user), Body::User(command)) => self.authorise_user(user, command, caller, scope),

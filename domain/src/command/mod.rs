@@ -25,6 +25,14 @@ pub struct Scope {
     pub service: bool,
 }
 
+impl Scope {
+    /// Whether the caller may bring a command id that is derived: sagas and imports do, so that a repeat has the same id.
+    #[must_use]
+    pub const fn may_derive_ids(self) -> bool {
+        self.service || self.import
+    }
+}
+
 /// An imperative request to one stream, which may be refused. Everything `decide` needs that is not in the stream came with it.
 ///
 /// As JSON it goes from the node that took it to the owner, with the caller's own token; the owner checks

@@ -3,6 +3,7 @@
 use domain::command::{Body, Command, Facts};
 use domain::ids::Pair;
 use domain::room::{self, Kind};
+use domain::saga::{SagaId, Step};
 use domain::text::{StatusText, UserName};
 use domain::{CommandHash, CommandId, NotAuthorised, RoomId, Scope, StreamId, Timestamp, relation, user};
 use rstest::rstest;
@@ -141,6 +142,22 @@ fn only_imports_state_times() {
             assert_eq!(command.authorise(&person(OWNER), scope), Err(StatedTime), "{command:?}");
         }
         assert_eq!(command.authorise(&person(OWNER), IMPORT), Ok(()), "{command:?}");
+    }
+}
+
+#[test]
+fn the_ids_of_sagas_and_imports_are_theirs_alone() {
+    let by = |id: &str| Command { id: id.parse().unwrap(), ..of_room(OWNER, send("a")) };
+    let saga = SagaId::of_direct_room(&Pair::of(&person(OWNER), &person(MEMBER)).unwrap());
+    let derived = by(&saga.command(&Step::CloseRoom(some_room(), 1)).to_string());
+    for scope in [PERSON, ADMIN] {
+        assert_eq!(derived.authorise(&person(OWNER), scope), Err(NotAuthorised::DerivedId));
+        for free in ["01890a5d-ac96-774b-bcce-b302099a8057", "5f0c8d3a-9a41-4c1e-8f52-0d4a7f1b2c3d"] {
+            assert_eq!(by(free).authorise(&person(OWNER), scope), Ok(()), "{free}");
+        }
+    }
+    for scope in [SERVICE, IMPORT] {
+        assert_eq!(derived.authorise(&person(OWNER), scope), Ok(()));
     }
 }
 

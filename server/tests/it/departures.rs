@@ -5,7 +5,7 @@ use command_api::bus::Fault;
 use domain::command::{Body, Facts};
 use domain::ids::Pair;
 use domain::room::{self, Kind, Role};
-use domain::saga::{DeactivationRequested, Message, SagaId};
+use domain::saga::{DeactivationRequested, Message, SagaId, Step};
 use domain::text::{MessageText, RoomName};
 use domain::{CommandId, RoomId, StreamId, UserId, relation};
 use infra::clock::Clock as _;
@@ -108,6 +108,16 @@ async fn a_block_closes_the_direct_room_even_one_that_is_just_being_made_and_the
     }
     let room = create(&system, Kind::Direct, "ann", &["bob"]).await?;
     say(&system, "bob", room).await??;
+    // Ann would keep the room open by taking the ids of the commands that close it: everybody can compute them.
+    let pair = Pair::of(&id("ann")?, &id("bob")?).context("one person")?;
+    for occasion in 1..=4 {
+        let taken = SagaId::of_direct_room(&pair).command(&Step::CloseRoom(room, occasion));
+        let text = MessageText::parse("mine")?;
+        let body =
+            room::Command::SendMessage { text, reply_to: None, mentions: Vec::new(), facts: Facts::default(), sent_at: None };
+        let outcome = system.command(&id("ann")?, taken, StreamId::Room(room), Body::Room(body)).await?;
+        ensure!(matches!(outcome, Err(Fault::NotAllowed)), "{outcome:?}");
+    }
     let process = system.process(&Moments::new(0)).await?;
     let closed = async |room| anyhow::Ok(refused(&say(&system, "bob", room).await?) == Some("room-closed"));
     relate(&system, "ann", "bob", relation::Command::Block { facts: facts(&["bob"])? }).await?;

@@ -4,8 +4,10 @@ use std::num::NonZeroU32;
 
 use command_api::http::Options;
 use domain::Scope;
+use domain::ids::Pair;
+use domain::saga::{SagaId, Step};
 
-use super::{ROOM, Service};
+use super::{ROOM, Service, user};
 
 #[tokio::test]
 async fn bad_bodies_are_pointed_to() {
@@ -113,6 +115,24 @@ async fn bad_keys_are_refused_before_anything_else() {
         assert_eq!(answer.code(), (400, "header-invalid"), "{key}");
     }
     assert!(service.nothing_was_executed());
+}
+
+#[tokio::test]
+async fn nobody_but_services_and_imports_uses_a_key_that_a_saga_could_have() {
+    let service = Service::new();
+    let pair = Pair::of(&user("alice"), &user("bob")).unwrap();
+    let key = SagaId::of_direct_room(&pair).command(&Step::CloseRoom(ROOM.parse().unwrap(), 1)).to_string();
+    let path = format!("/chat/rooms/{ROOM}/messages");
+    let ask = async |scope| {
+        let token = service.token("alice", scope);
+        let headers = [("authorization", token.as_str()), ("idempotency-key", &key)];
+        service.ask_with("POST", &path, &headers, br#"{"text": "hi"}"#).await
+    };
+    for scope in [Scope::default(), Scope { admin: true, ..Scope::default() }] {
+        assert_eq!(ask(scope).await.code(), (400, "header-invalid"));
+    }
+    assert!(service.nothing_was_executed());
+    assert_eq!(ask(Scope { import: true, ..Scope::default() }).await.status, 201);
 }
 
 #[tokio::test]
