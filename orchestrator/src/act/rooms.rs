@@ -4,15 +4,21 @@
 //! there is nothing left because nobody has looked yet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::room::Role;
 use domain::{RoomId, UserId};
-use infra::log::{Log, Topic, TopicPartition};
+use infra::log::{Log, Offset, Topic, TopicPartition};
 use infra::read_model::Timeline;
 use infra::read_model::generations::Current;
 
 /// Rows that are asked for at once.
 const PAGE: u32 = 200;
+/// How long the read model may take to come to where the log was: less than an attempt has, and than a read model that was replaced
+/// is kept.
+const CATCHING_UP_MAX: Duration = Duration::from_secs(8);
+/// How often it is asked how far it is.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Asks.
 pub struct Rooms {
@@ -53,17 +59,27 @@ impl Rooms {
         }
     }
 
-    /// The read model, once it has come to where the log of rooms ends now.
+    /// The read model, once it has come to where the log of rooms ends now. While people write it is never at the end of the log,
+    /// but soon behind where that was.
     async fn caught_up(&self) -> Result<Arc<dyn Timeline>, String> {
         let timeline = Arc::clone(&self.read_model.get().map_err(|fault| fault.to_string())?.timeline);
+        let mut ends = Vec::new();
         for partition in 0..self.log.partitions(Topic::Rooms).get() {
             let of = TopicPartition { topic: Topic::Rooms, partition };
-            let end = self.log.end(of).await.map_err(|fault| fault.to_string())?;
-            let at = timeline.checkpoint(of).await.map_err(|fault| fault.to_string())?.next_offset;
-            if at < end {
-                return Err(format!("the read model is at {at} of {of} and the log ends at {end}"));
-            }
+            ends.push((of, self.log.end(of).await.map_err(|fault| fault.to_string())?));
         }
+        let reached = tokio::time::timeout(CATCHING_UP_MAX, reach(&*timeline, &ends)).await;
+        reached.unwrap_or_else(|_| Err("the read model is too far behind the log of rooms".to_owned()))?;
         Ok(timeline)
     }
+}
+
+/// Waits until `timeline` has come to each of `ends`.
+async fn reach(timeline: &dyn Timeline, ends: &[(TopicPartition, Offset)]) -> Result<(), String> {
+    for (of, end) in ends {
+        while timeline.checkpoint(*of).await.map_err(|fault| fault.to_string())?.next_offset < *end {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    }
+    Ok(())
 }

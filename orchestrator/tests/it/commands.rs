@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::system::id;
 
-struct Tokens(bool);
+pub struct Tokens(pub bool);
 
 #[async_trait]
 impl ServiceTokens for Tokens {

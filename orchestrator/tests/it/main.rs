@@ -11,6 +11,7 @@
 mod commands;
 mod crashes;
 mod outcomes;
+mod rooms;
 mod system;
 mod watching;
 mod world;
