@@ -1,4 +1,4 @@
-//! Infrastructure: ports, each beside its adapters. Only this crate names rdkafka, sqlx and fjall.
+//! Infrastructure: ports, each beside its adapters. Only this crate names rdkafka, sqlx, elasticsearch and fjall.
 
 pub mod clock;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod random;
 pub mod read_model;
 pub mod revocation;
 pub mod saga_state;
+pub mod search;
 pub mod state_store;
 pub mod telemetry;
 pub mod tokens;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Config, DatabaseKind, LogKind, Problem, Secret};
+use super::{Config, DatabaseKind, LogKind, Problem, RetentionBy, SearchKind, Secret};
 
 /// Everything in `config` that does not go together, each with the fix.
 pub(super) fn check(config: &Config) -> Vec<Problem> {
@@ -28,6 +28,22 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     database(&mut refuse, "read_model", "the read model is SQLite", read_model.kind, read_model.postgres_url.as_ref());
     database(&mut refuse, "sagas", "sagas are kept in SQLite", sagas.kind, sagas.postgres_url.as_ref());
     database(&mut refuse, "auth", "accounts are kept in SQLite", auth.kind, auth.postgres_url.as_ref());
+    let elasticsearch = config.search.kind == Some(SearchKind::Elasticsearch);
+    refuse(
+        elasticsearch && config.search.elasticsearch_url.is_none(),
+        "search.elasticsearch_url",
+        "Elasticsearch needs its URL; set it to http://host:9200, or leave search.kind away",
+    );
+    refuse(
+        !elasticsearch && config.search.elasticsearch_url.is_some(),
+        "search.elasticsearch_url",
+        "a cluster is given but the search index is elsewhere; set search.kind to elasticsearch, or leave it away",
+    );
+    refuse(
+        !elasticsearch && config.search.retention_by == RetentionBy::Lifecycle,
+        "search.retention_by",
+        "only Elasticsearch has a lifecycle of its own; leave it away",
+    );
     refuse(
         production && config.tokens.secure_cookies == Some(false),
         "tokens.secure_cookies",

@@ -23,8 +23,8 @@ mod values;
 pub use document::markdown;
 pub use layers::{Flag, Loaded, Problem, Problems, Row, Sources, load};
 pub use sections::{
-    Auth, Command, DatabaseKind, Http, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, Sagas, Telemetry, Tokens,
-    Upstream, Ws,
+    Auth, Command, DatabaseKind, Http, IndexPeriod, Log, LogFormat, LogKind, Node, Profile, Rate, ReadModel, RetentionBy, Sagas,
+    Search, SearchKind, Telemetry, Tokens, Upstream, Ws,
 };
 pub use setting::{Kind, Section, Setting};
 pub use values::{Properties, Secret};
@@ -46,6 +46,8 @@ pub struct Config {
     pub log: Log,
     /// The read model.
     pub read_model: ReadModel,
+    /// The search index.
+    pub search: Search,
     /// Commands.
     pub command: Command,
     /// HTTP limits.
@@ -67,10 +69,11 @@ pub struct Config {
 }
 
 /// The sections in the order of the documentation.
-pub const SECTIONS: [Section; 12] = [
+pub const SECTIONS: [Section; 13] = [
     Node::SECTION,
     Log::SECTION,
     ReadModel::SECTION,
+    Search::SECTION,
     Command::SECTION,
     Http::SECTION,
     Rate::SECTION,

@@ -56,6 +56,40 @@ words! {
 }
 
 words! {
+    /// Where the search index is kept.
+    pub enum SearchKind {
+        /// In a file of this process.
+        Sqlite = "sqlite",
+        /// In Elasticsearch.
+        Elasticsearch = "elasticsearch",
+        /// Nowhere.
+        Off = "off",
+    }
+}
+
+words! {
+    /// How long a time one index of messages covers.
+    pub enum IndexPeriod {
+        /// A day.
+        Day = "day",
+        /// A calendar month.
+        Month = "month",
+        /// A calendar year.
+        Year = "year",
+    }
+}
+
+words! {
+    /// Who takes away what is too old.
+    pub enum RetentionBy {
+        /// This program.
+        Program = "program",
+        /// The cluster, by its index lifecycle management.
+        Lifecycle = "lifecycle",
+    }
+}
+
+words! {
     /// The form of log lines.
     pub enum LogFormat {
         /// For people.
@@ -118,6 +152,34 @@ section! {
         schema: String = "timeline".to_owned(), Kind::Identifier;
         /// Connections to Postgres at most, in each process and for each generation that it has open (two while one is rebuilt or kept), and two more.
         postgres_connections_max: u32 = 8, Kind::Integer { min: 2, max: 500 };
+    }
+}
+
+section! {
+    /// The search index. Like the read model it is made from the log and can be thrown away.
+    pub struct Search = "search" {
+        /// `sqlite`: a file in the data folder of each process that runs `all`, which then holds everything. `elasticsearch`: for any number of nodes. `off`: there is no search. Unset: `sqlite` for `sarangbang all`, else `off`.
+        kind: Option<SearchKind> = None, Kind::OneOf(SearchKind::WORDS);
+        /// The Elasticsearch cluster (8.19 or 9), with user and password.
+        elasticsearch_url: Option<Secret> = None, Kind::Url(&["http", "https"]);
+        /// What the names of all indices and aliases begin with. Another prefix is another, separate index on the same cluster.
+        index_prefix: String = "sarangbang".to_owned(), Kind::Identifier;
+        /// How long a time one index of messages covers, by when they were sent. Shorter ones let old messages go sooner and cost more memory.
+        index_period: IndexPeriod = IndexPeriod::Month, Kind::OneOf(IndexPeriod::WORDS);
+        /// Shards of a new index of messages.
+        shards: u32 = 1, Kind::Integer { min: 1, max: 100 };
+        /// Replicas of a new index; a cluster of one node can have none.
+        replicas: u32 = 1, Kind::Integer { min: 0, max: 10 };
+        /// How soon Elasticsearch shows what was written.
+        refresh_ms: u64 = 1_000, Kind::Integer { min: 100, max: 600_000 };
+        /// How long one request to Elasticsearch may take.
+        request_ms_max: u64 = 20_000, Kind::Integer { min: 100, max: 300_000 };
+        /// The most bytes of one bulk request.
+        bulk_bytes_max: u64 = 4_194_304, Kind::Integer { min: 65_536, max: 104_857_600 };
+        /// For how many days messages can be searched and counted, from when they were sent; they stay in the log and in the rooms. Unset: for ever.
+        retention_days: Option<u32> = None, Kind::Integer { min: 1, max: 36_500 };
+        /// Who takes away what is older. `program`: the search projector. `lifecycle`: Elasticsearch's index lifecycle management, where the cluster has it.
+        retention_by: RetentionBy = RetentionBy::Program, Kind::OneOf(RetentionBy::WORDS);
     }
 }
 

@@ -49,6 +49,7 @@ pub const CODES: &[Code] = &[
     row("account-not-found", 404, "No such account", "There is no account that this could be done to."),
     row("registration-refused", 409, "Registration refused", "The registration was ended. Register again."),
     row("route-not-found", 404, "No such route", "There is nothing under this path; see `/docs`."),
+    row("search-off", 404, "No search here", "This system runs without a search index; see `search.kind` in the configuration."),
     row("method-not-allowed", 405, "Method not allowed", "The path exists, but not with this method; see `Allow`."),
     row("body-too-large", 413, "Body too large", "The body has more bytes than this route takes; `detail` says how many."),
     row("event-too-large", 413, "Event too large", "What the command would record has more bytes than the log takes."),

@@ -117,6 +117,9 @@ pub trait Timeline: Send + Sync + 'static {
     /// The rooms that `user` is in, latest message first, after the keyset `before` (last activity in ms, room id).
     async fn rooms_of(&self, user: &UserId, before: Option<(i64, RoomId)>, limit: u32) -> Result<Page<MineView>, Fault>;
 
+    /// The ids of the rooms that `user` is in, latest message first.
+    async fn rooms_in(&self, user: &UserId, limit: u32) -> Result<Vec<RoomId>, Fault>;
+
     /// Public, open rooms by name, after the keyset `after` (name, room id); `prefix` filters by the start of the name, folded.
     async fn public_rooms(
         &self,

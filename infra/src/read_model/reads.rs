@@ -91,6 +91,12 @@ pub(super) async fn rooms_of(
     page(&rows, limit, columns::mine_view)
 }
 
+pub(super) async fn rooms_in(reader: &impl Reader, user: &UserId, limit: u32) -> Result<Vec<RoomId>, Fault> {
+    let arguments = [Argument::Text(user.as_str()), Argument::Integer(i64::from(limit.min(ROWS_MAX)))];
+    let rows = reader.rows((reader.statements().rooms_in, &arguments)).await?;
+    rows.iter().map(|row| Ok(RoomId::from_uuid(row.uuid("room_id")?))).collect()
+}
+
 pub(super) async fn public_rooms(
     reader: &impl Reader,
     viewer: &UserId,

@@ -9,6 +9,7 @@ pub(super) struct Statements {
     pub(super) checkpoints: &'static str,
     pub(super) room: &'static str,
     pub(super) rooms_of: &'static str,
+    pub(super) rooms_in: &'static str,
     pub(super) public_rooms: &'static str,
     pub(super) members: &'static str,
     pub(super) member: &'static str,
@@ -110,6 +111,8 @@ macro_rules! statements {
                  LEFT JOIN messages m ON m.room_id = h.room_id AND m.number = h.last_number \
                  ORDER BY h.last_activity_at DESC, r.room_id DESC"
             ),
+            rooms_in: "SELECT y.room_id FROM memberships y JOIN room_heads k ON k.room_id = y.room_id \
+                 WHERE y.user_id = $1 AND y.role IS NOT NULL ORDER BY k.last_activity_at DESC, k.room_id DESC LIMIT $2",
             public_rooms: concat!(
                 "SELECT ",
                 room_columns!(),

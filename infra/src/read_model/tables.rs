@@ -74,6 +74,9 @@ impl<S: Store> Timeline for Tables<S> {
     async fn rooms_of(&self, user: &UserId, before: Option<(i64, RoomId)>, limit: u32) -> Result<Page<MineView>, Fault> {
         reads::rooms_of(&self.0, user, before, limit).await
     }
+    async fn rooms_in(&self, user: &UserId, limit: u32) -> Result<Vec<RoomId>, Fault> {
+        reads::rooms_in(&self.0, user, limit).await
+    }
     async fn public_rooms(
         &self,
         viewer: &UserId,

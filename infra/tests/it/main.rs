@@ -25,6 +25,9 @@ mod read_model_generations;
 mod saga_state_adapters;
 mod saga_state_contract;
 mod schema;
+mod search_adapters;
+mod search_contract;
+mod search_judged;
 
 /// What the environment variable `name` says of a server for tests; nothing, with a line that says so, when it is not set.
 ///

@@ -111,6 +111,9 @@ impl Timeline for Faulty {
     async fn rooms_of(&self, _: &UserId, _: Option<(i64, RoomId)>, _: u32) -> Result<Page<MineView>, Fault> {
         panic!("{NO_QUERIES}")
     }
+    async fn rooms_in(&self, _: &UserId, _: u32) -> Result<Vec<RoomId>, Fault> {
+        panic!("{NO_QUERIES}")
+    }
     async fn public_rooms(
         &self,
         _: &UserId,
