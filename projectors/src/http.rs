@@ -119,6 +119,7 @@ fn problem(error: Error) -> Problem {
                 Refusal::NoOld => (StatusCode::CONFLICT, "no-old-generation"),
                 Refusal::Differs(_) => (StatusCode::CONFLICT, "generations-differ"),
                 Refusal::Verifying => (StatusCode::CONFLICT, "rebuild-verifying"),
+                Refusal::NoSearch => (StatusCode::NOT_FOUND, "search-off"),
                 Refusal::StillRefused(_) => (StatusCode::CONFLICT, "event-still-refused"),
             };
             Problem::new(status, code).detail(refusal.to_string())

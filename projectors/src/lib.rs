@@ -9,6 +9,7 @@
 //! twice (a crash between the two); its topic, partition and offset say that it is the same.
 //!
 //! * `partition` feeds one partition into one generation of the read model, `runner` starts and stops the feeds;
+//! * [`search`] feeds the search index from the same log, independently of the timeline;
 //! * [`rebuild`] builds a new generation beside the live one, compares the two, and switches;
 //! * [`parked`] is the list of what could not be applied; [`operations`] is what an operator may do, [`http`] offers it.
 //!
@@ -24,9 +25,11 @@ mod models;
 pub mod operations;
 pub mod parked;
 mod partition;
+mod reading;
 pub mod reads;
 pub mod rebuild;
 mod runner;
+pub mod search;
 mod status;
 pub mod timeline;
 
@@ -91,6 +94,9 @@ pub enum Fault {
     /// The read model.
     #[error(transparent)]
     ReadModel(#[from] infra::read_model::Fault),
+    /// The search index.
+    #[error(transparent)]
+    Search(#[from] infra::search::Fault),
     /// A new generation does not come to the checkpoint of the live one: the log holds something else than what that was made from.
     #[error("{partition} leads to {found:?}, where the live generation has {expected:?}: the log is another one than it was")]
     OtherHistory {

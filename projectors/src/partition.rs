@@ -5,12 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use domain::ids::{EventTopic, PartitionId};
-use domain::wire::Entry;
-use domain::{Envelope, Verdict};
-use infra::log::{Assignment, Log, Offset, StoredRecord, Topic, TopicPartition};
+use infra::log::{Assignment, Log, Offset, StoredRecord, TopicPartition};
 use infra::read_model::generations::{ControlWatch, Generation};
 use infra::read_model::{self, Changes, Checkpoint, Timeline};
 use metrics::{counter, gauge, histogram};
@@ -19,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use crate::models::Models;
-use crate::parked::Parking;
-use crate::reads::ReadPosition;
-use crate::{BACKOFF_MIN, Fault, Options, reads, timeline};
+use crate::parked::{Model, Parking};
+use crate::reading::{self, Content, Item, batches, event_partition, last_event_at, pause, rest};
+use crate::{Fault, Options, reads, timeline};
 
 /// How often the log may stay silent, each time for [`Options::wait_max`], where a record must be, before it counts as a fault.
 const SILENCES_MAX: u32 = 30;
@@ -43,22 +39,6 @@ pub(crate) struct Feed {
     pub(crate) generation: Generation,
     /// From where.
     pub(crate) partition: TopicPartition,
-}
-
-/// A record, judged and understood, with the checkpoint behind it.
-struct Item {
-    stored: StoredRecord,
-    after: Checkpoint,
-    content: Content,
-}
-
-enum Content {
-    /// A claim, a barrier, or a record that does not count.
-    Nothing,
-    Event(Box<Envelope>),
-    Read(ReadPosition),
-    /// Effective, and not to be understood.
-    Undecodable(String),
 }
 
 /// Feeds until `stop`; what fails is tried again, after a pause. A batch that was begun is finished.
@@ -93,11 +73,6 @@ pub(crate) async fn follow(shared: Arc<Shared>, feed: Feed, stop: CancellationTo
 /// [`Fault`]; also where the log holds another history than `target` was made from.
 pub(crate) async fn advance(shared: &Shared, feed: Feed, target: Checkpoint) -> Result<bool, Fault> {
     Follower::open(shared, feed, 0).await?.advance(target).await
-}
-
-/// Waits for `pause`; nothing when it was stopped meanwhile.
-async fn rest(stop: &CancellationToken, pause: Duration) -> Option<()> {
-    tokio::time::timeout(pause, stop.cancelled()).await.err().map(drop)
 }
 
 struct Follower<'a> {
@@ -181,11 +156,7 @@ impl<'a> Follower<'a> {
         let at = self.apply(at, &items).await?;
         self.failures = 0;
         self.parked = self.parked.split_off(&at.next_offset);
-        let event_at = items.iter().rev().find_map(|item| match &item.content {
-            Content::Event(envelope) => Some(envelope.metadata.time),
-            _ => None,
-        });
-        self.show(at, event_at);
+        self.show(at, last_event_at(&items));
         // Lag tools show what people wait for: the live generation.
         if let Some(partition) = event_partition(self.partition).filter(|_| self.live()) {
             self.shared.assignment.commit(partition, at.next_offset);
@@ -202,25 +173,9 @@ impl<'a> Follower<'a> {
 
     /// Judges and decodes the records that follow `at`.
     fn understood(&self, at: Checkpoint, records: Vec<StoredRecord>) -> Vec<Item> {
-        let mut after = at;
         // Told apart, because a rebuild meets everything again that was ever ignored.
         let reader = if self.live() { "timeline" } else { "rebuild" };
-        let mut understood = |stored: StoredRecord| {
-            after.next_offset = stored.offset.saturating_add(1);
-            let content = match self.partition.topic {
-                Topic::Users => event(&mut after, &stored, EventTopic::Users, reader),
-                Topic::Rooms => event(&mut after, &stored, EventTopic::Rooms, reader),
-                _ => ReadPosition::decode(&stored.record).map_or_else(
-                    || {
-                        ignored(reader, "malformed");
-                        Content::Nothing
-                    },
-                    Content::Read,
-                ),
-            };
-            Item { stored, after, content }
-        };
-        records.into_iter().map(&mut understood).collect()
+        reading::understood(at, records, self.partition.topic, reader)
     }
 
     async fn park_undecodable(&mut self, items: &[Item]) -> Result<(), Fault> {
@@ -260,7 +215,7 @@ impl<'a> Follower<'a> {
         if self.parked.contains(&offset) {
             return Ok(());
         }
-        self.shared.parking.park(self.feed, &item.stored, item.after, error).await?;
+        self.shared.parking.park(Model::Timeline, self.feed, item, error).await?;
         self.parked.insert(offset);
         counter!("sarangbang_events_parked_total", "projection" => "timeline", "cause" => cause).increment(1);
         error!(partition = %self.partition, offset, cause, error, "an event cannot be applied and was parked");
@@ -295,32 +250,6 @@ fn tell(shared: &Shared, feed: Feed, fault: &Fault) {
     }
 }
 
-/// How long to wait after so many failures.
-fn pause(failures: u32, backoff_max: Duration) -> Duration {
-    let longest = BACKOFF_MIN.saturating_mul(1 << failures.min(16)).min(backoff_max);
-    BACKOFF_MIN.min(longest) + infra::random::jitter(longest)
-}
-
-/// Judges a record of an event topic, and decodes it if it counts.
-fn event(after: &mut Checkpoint, stored: &StoredRecord, topic: EventTopic, reader: &'static str) -> Content {
-    match after.cursor.accept(stored.record.mark()) {
-        Verdict::Claimed => Content::Nothing,
-        Verdict::Ignored(reason) => {
-            ignored(reader, reason.label());
-            Content::Nothing
-        }
-        Verdict::Effective => match stored.record.decode(topic) {
-            Ok(Entry::Event(envelope)) => Content::Event(Box::new(envelope)),
-            Ok(Entry::Barrier | Entry::Claim { .. }) => Content::Nothing,
-            Err(error) => Content::Undecodable(error.to_string()),
-        },
-    }
-}
-
-fn ignored(reader: &'static str, reason: &'static str) {
-    counter!("sarangbang_records_ignored_total", "reader" => reader, "reason" => reason).increment(1);
-}
-
 fn changes(items: &[Item]) -> Changes {
     let mut changes = Changes::default();
     for item in items {
@@ -331,50 +260,4 @@ fn changes(items: &[Item]) -> Changes {
         }
     }
     changes
-}
-
-/// Cuts records into batches of at most `bytes_max` bytes, but at least one record.
-fn batches(records: Vec<StoredRecord>, bytes_max: usize) -> Vec<Vec<StoredRecord>> {
-    let mut batches: Vec<Vec<StoredRecord>> = Vec::new();
-    let mut bytes = 0_usize;
-    for record in records {
-        let size = record.record.size_bytes();
-        match batches.last_mut() {
-            Some(batch) if bytes.saturating_add(size) <= bytes_max => {
-                bytes += size;
-                batch.push(record);
-            }
-            _ => {
-                bytes = size;
-                batches.push(vec![record]);
-            }
-        }
-    }
-    batches
-}
-
-fn event_partition(partition: TopicPartition) -> Option<PartitionId> {
-    let topic = EventTopic::ALL.into_iter().find(|topic| Topic::from(*topic) == partition.topic)?;
-    Some(PartitionId { topic, number: partition.partition })
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::wire::Record;
-
-    use super::*;
-
-    #[test]
-    fn batches_are_bounded_in_bytes_and_hold_a_record_at_least() {
-        let record = |(offset, bytes): (Offset, usize)| StoredRecord {
-            offset,
-            appended_at_ms: None,
-            record: Record { value: vec![0; bytes], ..Record::default() },
-        };
-        let records = (0..).zip([40, 60, 1, 500, 100, 99, 1, 0]).map(record).collect();
-        let cut: Vec<Vec<Offset>> =
-            batches(records, 100).iter().map(|batch| batch.iter().map(|stored| stored.offset).collect()).collect();
-        assert_eq!(cut, [vec![0, 1], vec![2], vec![3], vec![4], vec![5, 6, 7]]);
-        assert_eq!(batches(Vec::new(), 100).len(), 0);
-    }
 }

@@ -118,6 +118,16 @@ const METRICS: &[Metric] = &[
         "Records for sagas that this version cannot read; they are left out",
     ),
     (
+        "sarangbang_search_batch_seconds",
+        Kind::Histogram,
+        &[],
+        "Time to write a batch to the search index and move its checkpoint",
+    ),
+    ("sarangbang_search_documents_total", Kind::Counter, &[], "Documents written to the search index, or passed over as old"),
+    ("sarangbang_search_faults_total", Kind::Counter, &[], "Failures of the log or the search index that were tried again"),
+    ("sarangbang_search_lag_records", Kind::Gauge, &["topic", "partition"], "Records that the search index has not seen yet"),
+    ("sarangbang_search_retries_total", Kind::Counter, &[], "Bulk requests repeated for what Elasticsearch did not take at once"),
+    (
         "sarangbang_security_events_total",
         Kind::Counter,
         &["event"],

@@ -9,6 +9,7 @@ mod projections;
 use std::sync::Arc;
 
 use infra::read_model::generations::Control;
+use infra::search::Search;
 
 pub use parked::Shown;
 pub use projections::{Progress, Projection, Rebuilding};
@@ -42,15 +43,29 @@ impl From<infra::log::Fault> for Error {
     }
 }
 
+impl From<infra::search::Fault> for Error {
+    fn from(fault: infra::search::Fault) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
 /// The operations of the projectors.
 #[derive(Clone)]
 pub struct Operations {
     shared: Arc<Shared>,
+    /// The search index, where this process feeds one.
+    search: Option<Arc<dyn Search>>,
 }
 
 impl Operations {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, search: None }
+    }
+
+    /// These, also for what the search index could not take.
+    #[must_use]
+    pub fn with_search(self, search: Arc<dyn Search>) -> Self {
+        Self { search: Some(search), ..self }
     }
 
     /// Takes a step of the control document, on what it is now. Asking twice for the same is no fault where the step says so.

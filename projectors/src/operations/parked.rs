@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use domain::Envelope;
 use domain::ids::EventTopic;
 use domain::wire::Entry as WireEntry;
 use infra::clock::{Clock as _, SystemClock};
@@ -14,8 +15,8 @@ use serde_json::Value;
 use tracing::info;
 
 use super::{Error, Operations};
-use crate::parked::{Entry, EventId, Listed, Outcome, Resolution, fold};
-use crate::{Refusal, timeline};
+use crate::parked::{Entry, EventId, Listed, Model, Outcome, Resolution, fold};
+use crate::{Refusal, search, timeline};
 
 /// How long the log may take to give one record.
 const RECORD_WAIT: Duration = Duration::from_secs(10);
@@ -60,26 +61,49 @@ impl Operations {
         Ok(Shown { entry, key: String::from_utf8_lossy(&record.key).into_owned(), headers: headers.collect(), value, text })
     }
 
-    /// Applies the event to the generations that lack it. Rows that a later event made stay as they are.
+    /// Applies the event to what lacks it: the index, or generations of the timeline. Rows that a later event made stay as they are.
     ///
     /// # Errors
-    /// [`Refusal::NotParked`], [`Refusal::StillRefused`], [`Refusal::Verifying`]; [`Error::Fault`]: it may be applied, and still stand
+    /// [`Refusal::NotParked`], [`Refusal::StillRefused`], [`Refusal::Verifying`], [`Refusal::NoSearch`]; [`Error::Fault`]: it may be applied, and still stand
     /// in the list; trying again is harmless.
     pub async fn retry(&self, id: &str, by: &str) -> Result<(), Error> {
         let entry = self.waiting(id).await?;
+        match entry.id.model {
+            Model::Timeline => self.retry_on_timeline(&entry, by).await,
+            Model::Search => self.retry_on_index(&entry, by).await,
+        }
+    }
+
+    async fn retry_on_index(&self, entry: &Entry, by: &str) -> Result<(), Error> {
+        let search = self.search.as_ref().ok_or(Refusal::NoSearch)?;
+        let stored = self.record(entry.id).await?;
+        let mut documents = Vec::new();
+        if let Some(envelope) = event(entry.id, &stored)? {
+            documents.extend(search::project(&envelope));
+        }
+        match search.write(&documents).await?.into_iter().next() {
+            Some(refused) => Err(Refusal::StillRefused(refused.reason).into()),
+            None => self.resolved(entry, &stored, Outcome::Applied, by).await,
+        }
+    }
+
+    async fn retry_on_timeline(&self, entry: &Entry, by: &str) -> Result<(), Error> {
         let control = self.shared.control.read().await?.control;
         if control.rebuild.is_some_and(|rebuild| rebuild.stage == Stage::Verifying) {
             return Err(Refusal::Verifying.into());
         }
         let stored = self.record(entry.id).await?;
-        let changes = changes(entry.id, &stored)?;
+        let mut changes = Changes::default();
+        if let Some(envelope) = event(entry.id, &stored)? {
+            timeline::project(&envelope, &mut changes);
+        }
         for generation in &entry.generations {
             match self.shared.models.get(*generation).await?.amend(&changes).await {
                 Err(Fault::Rejected(error)) => return Err(Refusal::StillRefused(error).into()),
                 amended => amended?,
             }
         }
-        self.resolved(&entry, &stored, Outcome::Applied, by).await
+        self.resolved(entry, &stored, Outcome::Applied, by).await
     }
 
     /// Leaves the event out for good: a rebuild does not bring it back into the list.
@@ -121,15 +145,13 @@ impl Operations {
     }
 }
 
-/// The rows of the event.
-fn changes(id: EventId, stored: &StoredRecord) -> Result<Changes, Refusal> {
+/// The event of the record; nothing for a claim or a barrier.
+fn event(id: EventId, stored: &StoredRecord) -> Result<Option<Envelope>, Refusal> {
     let topic = EventTopic::ALL.into_iter().find(|topic| Topic::from(*topic) == id.partition.topic);
     let topic = topic.ok_or_else(|| Refusal::NotParked(id.to_string()))?;
-    let mut changes = Changes::default();
     match stored.record.decode(topic) {
-        Ok(WireEntry::Event(envelope)) => timeline::project(&envelope, &mut changes),
-        Ok(WireEntry::Barrier | WireEntry::Claim { .. }) => {}
-        Err(error) => return Err(Refusal::StillRefused(error.to_string())),
+        Ok(WireEntry::Event(envelope)) => Ok(Some(envelope)),
+        Ok(WireEntry::Barrier | WireEntry::Claim { .. }) => Ok(None),
+        Err(error) => Err(Refusal::StillRefused(error.to_string())),
     }
-    Ok(changes)
 }

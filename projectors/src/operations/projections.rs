@@ -10,6 +10,7 @@ use tracing::info;
 
 use super::{Error, Operations};
 use crate::Refusal;
+use crate::parked::Model;
 use crate::rebuild::{self, TIMELINE};
 
 /// A read model.
@@ -92,7 +93,7 @@ impl Operations {
             Some(old) => Some(self.progress(old).await?),
         };
         let live = self.progress(live).await?;
-        let parked = self.parked_events().await?.len();
+        let parked = self.parked_events().await?.into_keys().filter(|id| id.model == Model::Timeline).count();
         let (name, kind) = (TIMELINE.to_owned(), self.shared.models.kind().to_owned());
         Ok(vec![Projection { name, kind, live, old, rebuild, switching_back, dropping, verified, parked }])
     }

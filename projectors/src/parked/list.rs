@@ -9,7 +9,7 @@ use infra::read_model::generations::Generation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::{EventId, Outcome, ParkedRecord};
+use super::record::{EventId, Model, Outcome, ParkedRecord};
 
 /// Records that are read at once.
 const RECORDS_MAX: usize = 500;
@@ -63,10 +63,10 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Those that some generation of `kept` lacks.
+    /// Those that the search index lacks, or some generation `kept` of the timeline.
     pub(crate) fn open(mut self, kept: &BTreeSet<Generation>) -> BTreeMap<EventId, Entry> {
-        self.entries.retain(|_, entry| {
-            entry.generations.retain(|generation| kept.contains(generation));
+        self.entries.retain(|id, entry| {
+            entry.generations.retain(|generation| id.model == Model::Search || kept.contains(generation));
             !entry.generations.is_empty()
         });
         self.entries
@@ -187,6 +187,17 @@ mod tests {
             (entry.event_type.as_deref(), entry.subject.as_deref(), entry.error.as_str()),
             (Some("t"), Some("s"), "still no")
         );
+    }
+
+    #[test]
+    fn the_timeline_and_the_index_lack_it_apart() {
+        let mut by_index = parked(5, 7, "no words");
+        by_index["projection"] = json!("search");
+        let both = [parked(5, 1, "no"), by_index.clone()];
+        let ids: Vec<String> = list(&both).open(&generations(&[1])).into_keys().map(|id| id.to_string()).collect();
+        assert_eq!(ids, ["rooms.v1-0-5", "search:rooms.v1-0-5"]);
+        let resolved = [parked(5, 1, "no"), by_index, resolved(5, "applied", &[1])];
+        assert_eq!(open(list(&resolved), &[1]), [(5, generations(&[7]), 1)]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Events that could not be applied. The topic `parked` holds what was parked and what became of it; the list is a fold of it.
 //!
-//! An event is known by its place in the log ([`EventId`]), so that it stands in the list once, however often and by however many
+//! An event is known by its place in the log and by what lacks it ([`EventId`]), so that it stands in the list once for each, however often and by however many
 //! generations of the read model it was parked.
 
 mod list;
@@ -9,6 +9,6 @@ mod write;
 
 pub(crate) use list::fold;
 pub use list::{Entry, Listed};
-pub use record::{EventId, Outcome};
+pub use record::{EventId, Model, Outcome};
 pub(crate) use record::{ParkedRecord, Resolution};
 pub(crate) use write::Parking;

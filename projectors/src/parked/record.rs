@@ -10,9 +10,39 @@ use infra::read_model::generations::Generation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The place in the log of an event that was parked; written `rooms.v1-0-123`.
+use crate::rebuild::TIMELINE;
+use crate::search::SEARCH;
+
+/// What could not take an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Model {
+    /// The timeline.
+    Timeline,
+    /// The search index.
+    Search,
+}
+
+impl Model {
+    /// As the records name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeline => TIMELINE,
+            Self::Search => SEARCH,
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Timeline, Self::Search].into_iter().find(|model| model.name() == name)
+    }
+}
+
+/// An event that was parked: its place in the log, written `rooms.v1-0-123`, and what could not take it, before it unless that is the
+/// timeline: `search:rooms.v1-0-123`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId {
+    /// What could not take it.
+    pub model: Model,
     /// Its partition.
     pub partition: TopicPartition,
     /// Its offset there.
@@ -22,6 +52,9 @@ pub struct EventId {
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TopicPartition { topic, partition } = self.partition;
+        if self.model != Model::Timeline {
+            write!(f, "{}:", self.model.name())?;
+        }
         write!(f, "{}-{partition}-{}", topic.base_name(), self.offset)
     }
 }
@@ -30,12 +63,16 @@ impl FromStr for EventId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let mut parts = text.rsplitn(3, '-');
+        let (model, place) = match text.split_once(':') {
+            Some((name, place)) => (Model::named(name).ok_or(())?, place),
+            None => (Model::Timeline, text),
+        };
+        let mut parts = place.rsplitn(3, '-');
         let mut part = || parts.next().ok_or(());
         let (offset, partition, name) = (part()?, part()?, part()?);
         let topic = Topic::ALL.into_iter().find(|topic| topic.base_name() == name).ok_or(())?;
         let partition = TopicPartition { topic, partition: partition.parse().map_err(drop)? };
-        Ok(Self { partition, offset: offset.parse().map_err(drop)? })
+        Ok(Self { model, partition, offset: offset.parse().map_err(drop)? })
     }
 }
 
@@ -106,10 +143,11 @@ pub enum Outcome {
 }
 
 impl ParkedRecord {
-    /// The event that this is about; nothing for a topic that this version does not know.
+    /// The event that this is about; nothing for a topic or a projection that this version does not know.
     pub(crate) fn id(&self) -> Option<EventId> {
+        let model = Model::named(&self.projection)?;
         let topic = Topic::ALL.into_iter().find(|topic| topic.base_name() == self.topic)?;
-        Some(EventId { partition: TopicPartition { topic, partition: self.partition }, offset: self.offset })
+        Some(EventId { model, partition: TopicPartition { topic, partition: self.partition }, offset: self.offset })
     }
 }
 
@@ -119,10 +157,13 @@ mod tests {
 
     #[test]
     fn ids_are_read_as_they_are_written() {
-        let id = EventId { partition: TopicPartition { topic: Topic::Rooms, partition: 3 }, offset: 812 };
-        assert_eq!(id.to_string(), "rooms.v1-3-812");
-        assert_eq!("rooms.v1-3-812".parse(), Ok(id));
-        for none in ["", "rooms.v1", "rooms.v1-3", "rooms.v1-3-x", "halls.v1-3-1", "rooms.v1-3-1-"] {
+        let partition = TopicPartition { topic: Topic::Rooms, partition: 3 };
+        for (model, text) in [(Model::Timeline, "rooms.v1-3-812"), (Model::Search, "search:rooms.v1-3-812")] {
+            let id = EventId { model, partition, offset: 812 };
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+        }
+        for none in ["", "rooms.v1", "rooms.v1-3", "rooms.v1-3-x", "halls.v1-3-1", "rooms.v1-3-1-", "other:rooms.v1-3-1"] {
             assert_eq!(none.parse::<EventId>(), Err(()), "{none}");
         }
     }

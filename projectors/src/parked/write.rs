@@ -7,15 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::wire::Record;
 use infra::clock::{Clock as _, SystemClock};
-use infra::log::{Fault, Log, Producer, StoredRecord, Topic, partition_for};
-use infra::read_model::Checkpoint;
+use infra::log::{Fault, Log, Producer, Topic, partition_for};
 use infra::read_model::generations::Generation;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{EventId, ParkedRecord, Resolution};
+use super::{EventId, Model, ParkedRecord, Resolution};
 use crate::partition::Feed;
-use crate::rebuild::TIMELINE;
+use crate::reading::Item;
 
 /// The most characters of an error that are kept.
 const ERROR_CHARACTERS_MAX: usize = 1_000;
@@ -31,12 +30,13 @@ impl Parking {
         Self { log, producer: Mutex::new(None) }
     }
 
-    /// Parks a record that `from` could not take. Durable when it returns.
+    /// Parks a record that `from`, of `model`, could not take. Durable when it returns.
     ///
     /// # Errors
     /// Any [`Fault`]: it may or may not be parked, and should be parked again.
-    pub(crate) async fn park(&self, from: Feed, stored: &StoredRecord, after: Checkpoint, error: &str) -> Result<(), Fault> {
-        let id = EventId { partition: from.partition, offset: stored.offset };
+    pub(crate) async fn park(&self, model: Model, from: Feed, item: &Item, error: &str) -> Result<(), Fault> {
+        let Item { stored, after, .. } = item;
+        let id = EventId { model, partition: from.partition, offset: stored.offset };
         let parked = |with_value| ParkedRecord {
             epoch: after.cursor.epoch,
             sequence: after.cursor.sequence,
@@ -80,7 +80,7 @@ fn about(id: EventId, generation: Generation) -> ParkedRecord {
         topic: id.partition.topic.base_name().to_owned(),
         partition: id.partition.partition,
         offset: id.offset,
-        projection: TIMELINE.to_owned(),
+        projection: id.model.name().to_owned(),
         generation,
         epoch: 0,
         sequence: 0,

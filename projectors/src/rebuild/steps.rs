@@ -33,6 +33,9 @@ pub enum Refusal {
     /// Trying again did not help.
     #[error("the event still cannot be applied: {0}")]
     StillRefused(String),
+    /// The event is for the search index, which another process feeds.
+    #[error("this process feeds no search index; ask one that does")]
+    NoSearch,
 }
 
 /// A new generation is to be built.

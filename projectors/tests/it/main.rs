@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "this is a test binary: helpers of tests fail by panicking"
 )]
@@ -13,5 +14,6 @@ mod parking;
 mod rebuild;
 mod recovery;
 mod retrying;
+mod searching;
 mod stage;
 mod steering;
