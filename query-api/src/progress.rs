@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::Sequence;
 use domain::ids::EventTopic;
 use infra::log::{Topic, TopicPartition};
-use infra::read_model::Timeline;
+use infra::read_model::{Checkpoint, Fault, Timeline};
+use infra::search::Search;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +35,30 @@ pub struct Behind;
 /// The last effective sequence that the read model holds, by partition.
 type Reached = BTreeMap<TopicPartition, Sequence>;
 
+/// Something that projectors feed, and that says how far they have come.
+#[async_trait]
+pub trait Fed: Send + Sync + 'static {
+    /// All checkpoints.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn checkpoints(&self) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault>;
+}
+
+#[async_trait]
+impl Fed for Arc<dyn Timeline> {
+    async fn checkpoints(&self) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault> {
+        Timeline::checkpoints(&**self).await
+    }
+}
+
+#[async_trait]
+impl Fed for Arc<dyn Search> {
+    async fn checkpoints(&self) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault> {
+        Search::checkpoints(&**self).await.map_err(|fault| Fault::Unavailable(fault.to_string()))
+    }
+}
+
 /// Waits for the read model.
 #[derive(Clone)]
 pub struct Progress(Arc<Inner>);
@@ -45,7 +71,7 @@ struct Inner {
 
 impl Progress {
     /// A progress, and the task that keeps it: to be spawned, ends with `cancel`.
-    pub fn new(timeline: Arc<dyn Timeline>, cancel: CancellationToken) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    pub fn new(fed: impl Fed, cancel: CancellationToken) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let inner = Arc::new(Inner {
             reached: watch::Sender::new(Reached::new()),
             waiting: AtomicUsize::new(0),
@@ -55,7 +81,7 @@ impl Progress {
         let task = async move {
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = polling.poll(timeline) => {}
+                () = polling.poll(fed) => {}
             }
         };
         (Self(inner), task)
@@ -88,14 +114,14 @@ impl Inner {
         Some(waiting)
     }
 
-    async fn poll(&self, timeline: Arc<dyn Timeline>) {
+    async fn poll(&self, fed: impl Fed) {
         loop {
             // A stored permit makes this return at once when somebody came between the last look and now.
             self.somebody_waits.notified().await;
             let mut pause = POLL_MIN;
             let mut failing = false;
             while self.waiting.load(Ordering::SeqCst) > 0 {
-                match timeline.checkpoints().await {
+                match fed.checkpoints().await {
                     Ok(checkpoints) => {
                         failing = false;
                         let reached: Reached = checkpoints.into_iter().map(|(at, c)| (at, c.cursor.sequence)).collect();

@@ -3,14 +3,18 @@
 //! A frame of the live feed and the answer of a query carry the same [`Message`], so that a client keeps one store for both.
 
 mod message;
+mod numbers;
 mod people;
 mod presence;
 mod room;
+mod search;
 
 pub use message::{Mention, Message, Reaction, Reactors};
+pub use numbers::{Bucket, Counted, Counts, Series};
 pub use people::{Block, Friend, FriendshipName, Member, Membership, Person};
 pub use presence::{PersonPresence, Presence, PresenceState};
 pub use room::{MyRoom, Room, RoomDetails};
+pub use search::{Found, Piece};
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -14,6 +14,12 @@ mod person;
 mod room;
 mod rooms_mine;
 mod rooms_public;
+mod search;
+mod stats;
+mod stats_people;
+mod stats_rooms;
+mod stats_series;
+mod stats_words;
 mod ws;
 mod ws_ticket;
 
@@ -32,7 +38,7 @@ use infra::tokens::Verifier;
 use tokio::time::Instant;
 use utoipa::OpenApi;
 
-use crate::progress::WAIT_MAX;
+use crate::progress::{Behind, WAIT_MAX};
 use crate::reading::Reading;
 use crate::{QueryApi, access};
 
@@ -67,6 +73,11 @@ impl std::ops::Deref for Api {
         messages::messages,
         message::message,
         mentions::mentions,
+        search::search,
+        stats_series::stats_series,
+        stats_words::stats_words,
+        stats_rooms::stats_rooms,
+        stats_people::stats_people,
         ws_ticket::ws_ticket,
         ws::ws,
     ),
@@ -96,6 +107,11 @@ fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
         ("/chat/rooms/{roomId}/messages", get(messages::messages)),
         ("/chat/rooms/{roomId}/messages/{number}", get(message::message)),
         ("/chat/mentions", get(mentions::mentions)),
+        ("/chat/search", get(search::search)),
+        ("/chat/stats/series", get(stats_series::stats_series)),
+        ("/chat/stats/words", get(stats_words::stats_words)),
+        ("/chat/stats/rooms", get(stats_rooms::stats_rooms)),
+        ("/chat/stats/people", get(stats_people::stats_people)),
         ("/chat/ws-ticket", post(ws_ticket::ws_ticket)),
         ("/chat/ws", get(ws::ws)),
     ]
@@ -125,13 +141,15 @@ impl FromRequestParts<Api> for Fresh {
         let deadline = Instant::now() + WAIT_MAX;
         for token in tokens {
             let reached = reading.progress.reached(token.topic, token.partition, token.sequence, deadline).await;
-            reached.map_err(|behind| {
-                metrics::counter!("sarangbang_queries_behind_total").increment(1);
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-model-behind").detail(behind.to_string())
-            })?;
+            reached.map_err(behind)?;
         }
         Ok(Self(reading))
     }
+}
+
+fn behind(behind: Behind) -> Problem {
+    metrics::counter!("sarangbang_queries_behind_total").increment(1);
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read-model-behind").detail(behind.to_string())
 }
 
 /// The room, if the caller may read it; else 404, whether it exists or not.

@@ -12,3 +12,4 @@
 mod fixture;
 mod live;
 mod queries;
+mod search;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use infra::config::{Config, DatabaseKind, LogKind};
+use infra::config::{Config, DatabaseKind, LogKind, SearchKind};
 
-use super::{Role, options};
+use super::{Role, options, stores};
 use crate::cli::VERSION;
 use crate::say;
 
@@ -68,6 +68,13 @@ fn lines(role: Role, config: &Config, folder: &Path, at: Reached) -> Vec<String>
         lines.push(match config.read_model.kind {
             DatabaseKind::Sqlite => format!("  read model  SQLite in {}", folder.join("timeline.*").display()),
             DatabaseKind::Postgres => format!("  read model  Postgres, schema {}", config.read_model.schema),
+        });
+    }
+    if role.needs_read_model() {
+        lines.push(match stores::search_kind(role, config) {
+            SearchKind::Sqlite => format!("  search      SQLite in {}", folder.join("search.sqlite").display()),
+            SearchKind::Elasticsearch => format!("  search      Elasticsearch, indices {}-*", config.search.index_prefix),
+            SearchKind::Off => "  search      off".to_owned(),
         });
     }
     if role.needs_accounts() {

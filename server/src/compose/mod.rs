@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use infra::clock::{Clock, SystemClock};
-use infra::config::{Config, DatabaseKind, Loaded, LogKind};
+use infra::config::{Config, DatabaseKind, Loaded, LogKind, SearchKind};
 use infra::http::internal::internal_router;
 use infra::lifecycle::{Lifecycle, Stage, signals};
 
@@ -89,6 +89,9 @@ impl Role {
         }
         if alone && self.needs_read_model() && config.read_model.kind == DatabaseKind::Sqlite {
             bail!("read_model.kind: a SQLite file serves one process; set it to postgres for {name}, or run `sarangbang all`");
+        }
+        if alone && self.needs_read_model() && stores::search_kind(self, config) == SearchKind::Sqlite {
+            bail!("search.kind: a SQLite file serves one process; set it to elasticsearch for {name}, or run `sarangbang all`");
         }
         Ok(())
     }
@@ -160,8 +163,9 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
             let keyring = shared.identity(Arc::clone(&log)).await?;
             let (verifier, tokens) = (keyring.verifier(), secrets::signed_here(keyring)?);
             shared.commands(Arc::clone(&log), Arc::clone(&verifier), internal_url).await?;
-            shared.projectors(Arc::clone(&log), Arc::clone(&generations)).await?;
-            shared.queries(Arc::clone(&log), Arc::clone(&generations), Arc::clone(&verifier)).await?;
+            let search = stores::search(role, config).await?;
+            shared.projectors(Arc::clone(&log), Arc::clone(&generations), search.clone()).await?;
+            shared.queries(Arc::clone(&log), Arc::clone(&generations), search, Arc::clone(&verifier)).await?;
             shared.sagas(log, generations, tokens, verifier, &own_url).await?;
             shared.pages();
         }
@@ -172,12 +176,14 @@ async fn compose(role: Role, mut shared: Shared<'_>, at: Reached) -> Result<Serv
         }
         Role::Projectors => {
             let log = shared.log().await?;
-            shared.projectors(log, stores::generations(config).await?).await?;
+            let (generations, search) = (stores::generations(config).await?, stores::search(role, config).await?);
+            shared.projectors(log, generations, search).await?;
         }
         Role::QueryApi => {
             let (verifier, log) = (secrets::verifier(config, clock())?, shared.log().await?);
             let verifier = shared.refusing_revoked(verifier, &log);
-            shared.queries(log, stores::generations(config).await?, verifier).await?;
+            let (generations, search) = (stores::generations(config).await?, stores::search(role, config).await?);
+            shared.queries(log, generations, search, verifier).await?;
         }
         Role::AuthApi => {
             let log = shared.log().await?;

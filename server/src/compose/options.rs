@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use infra::config::Config;
+use infra::config::{Config, IndexPeriod, RetentionBy};
 use infra::credentials::Policy;
 use infra::http::Limits;
 use infra::http::client::TrustedProxies;
+use infra::search::elasticsearch::Period;
 
 use crate::cli::VERSION;
 
@@ -112,6 +113,37 @@ pub fn query(config: &Config) -> query_api::Options {
             // How long a reader waits is part of the public surface (2 s), not a setting.
             ..query_api::ws::Limits::default()
         },
+    }
+}
+
+/// Nothing where no cluster is given.
+pub fn elasticsearch(config: &Config) -> Option<infra::search::elasticsearch::Options> {
+    let search = &config.search;
+    let options = infra::search::elasticsearch::Options::new(search.elasticsearch_url.clone()?, &search.index_prefix);
+    Some(infra::search::elasticsearch::Options {
+        period: match search.index_period {
+            IndexPeriod::Day => Period::Day,
+            IndexPeriod::Month => Period::Month,
+            IndexPeriod::Year => Period::Year,
+        },
+        shards: search.shards,
+        replicas: search.replicas,
+        refresh: ms(search.refresh_ms),
+        request_max: ms(search.request_ms_max),
+        bulk_bytes_max: size(search.bulk_bytes_max),
+        lifecycle_days: search.retention_days.filter(|_| search.retention_by == RetentionBy::Lifecycle),
+        ..options
+    })
+}
+
+/// The search projector's: an index that is not this process's alone is fed by all of its group.
+pub fn indexer(config: &Config, shared: bool) -> projectors::search::Options {
+    let retention = config.search.retention_days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    projectors::search::Options {
+        group: shared.then(|| format!("search-{}", config.search.index_prefix)),
+        retention,
+        expires: config.search.retention_by == RetentionBy::Program,
+        ..projectors::search::Options::default()
     }
 }
 

@@ -13,9 +13,11 @@ use infra::lifecycle::{Lifecycle, Stage};
 use infra::log::Log;
 use infra::read_model::generations::{Current, Generations, LEASE};
 use infra::revocation::{self, Revocations};
+use infra::search::Search;
 use infra::tokens::{ServiceTokens, Verifier};
 use orchestrator::Orchestrator;
 use projectors::Projectors;
+use projectors::search::Indexer;
 use query_api::{Ports, QueryApi};
 
 use super::{options, stores};
@@ -101,15 +103,26 @@ impl Shared<'_> {
         Ok(())
     }
 
-    /// The read model's writers.
-    pub async fn projectors(&mut self, log: Arc<dyn Log>, generations: Arc<dyn Generations>) -> Result<()> {
+    /// The writers of the read model and of the search index.
+    pub async fn projectors(
+        &mut self,
+        log: Arc<dyn Log>,
+        generations: Arc<dyn Generations>,
+        search: Option<Arc<dyn Search>>,
+    ) -> Result<()> {
         let options = projectors::Options::default();
         let status = options.status.clone();
         self.served.waiting.push(Box::new(move || {
             if status.ready() { Vec::new() } else { vec!["the projectors: not all of their partitions are followed".to_owned()] }
         }));
-        let projectors = Projectors::start(options, log, generations).await.context("the projectors cannot start")?;
-        self.add(Router::new(), projectors::http::internal_router(projectors.operations()));
+        let projectors =
+            Projectors::start(options, Arc::clone(&log), generations).await.context("the projectors cannot start")?;
+        let mut operations = projectors.operations();
+        if let Some(search) = search {
+            operations = operations.with_search(Arc::clone(&search));
+            self.indexer(log, search).await?;
+        }
+        self.add(Router::new(), projectors::http::internal_router(operations));
         self.lifecycle.spawn(Stage::Work, "projectors", |stop| async move {
             projectors.run(stop).await;
             Ok(())
@@ -117,11 +130,29 @@ impl Shared<'_> {
         Ok(())
     }
 
+    /// The search index's writer. Nobody waits for it: a system whose index is away or behind is ready for all else.
+    async fn indexer(&mut self, log: Arc<dyn Log>, search: Arc<dyn Search>) -> Result<()> {
+        let options = options::indexer(self.config, search.kind() == "elasticsearch");
+        let indexer = Indexer::start(options, log, search).await;
+        let indexer = indexer.context("the search projector cannot start")?;
+        self.lifecycle.spawn(Stage::Work, "the search projector", |stop| async move {
+            indexer.run(stop).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
     /// Queries and the live feed.
-    pub async fn queries(&mut self, log: Arc<dyn Log>, generations: Arc<dyn Generations>, verifier: Arc<Verifier>) -> Result<()> {
+    pub async fn queries(
+        &mut self,
+        log: Arc<dyn Log>,
+        generations: Arc<dyn Generations>,
+        search: Option<Arc<dyn Search>>,
+        verifier: Arc<Verifier>,
+    ) -> Result<()> {
         let stop = self.lifecycle.token(Stage::Work);
         let read_model = Current::follow(generations, LEASE, &stop).await.context("the read model cannot be opened")?;
-        let ports = Ports { read_model, log, verifier, clock: Arc::clone(&self.clock) };
+        let ports = Ports { read_model, search, log, verifier, clock: Arc::clone(&self.clock) };
         let api = QueryApi::start(options::query(self.config), ports, &stop);
         self.add(query_api::router(Arc::clone(&api)), Router::new());
         let asked = Arc::clone(&api);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use infra::config::{Config, DatabaseKind, LogKind};
+use infra::config::{Config, DatabaseKind, LogKind, SearchKind};
 use infra::credentials::Credentials;
 use infra::log::Log;
-use infra::read_model::generations::Generations;
+use infra::read_model::generations::{Generation, Generations};
 use infra::saga_state::{self, SagaState};
+use infra::search::Search;
 
-use super::options;
+use super::{Role, options};
 
 /// How long a start waits for servers that are not there yet, as when everything is started at once.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -83,6 +84,29 @@ pub async fn credentials(config: &Config) -> Result<Arc<dyn Credentials>> {
             patiently("Postgres", attempt, temporary).await.context("auth.kind = postgres")
         }
     }
+}
+
+/// Opens the search index; nothing where there is none.
+pub async fn search(role: Role, config: &Config) -> Result<Option<Arc<dyn Search>>> {
+    match search_kind(role, config) {
+        SearchKind::Off => Ok(None),
+        SearchKind::Elasticsearch => {
+            let Some(options) = options::elasticsearch(config) else { bail!("search.elasticsearch_url is not set") };
+            // It is looked for when it is needed: a cluster that is away keeps nobody from starting.
+            let opened = infra::search::elasticsearch::open(&options, Generation::FIRST);
+            Ok(Some(opened.context("search.kind = elasticsearch")?))
+        }
+        SearchKind::Sqlite => {
+            let file = config.node.data_folder.join("search.sqlite");
+            let opened = infra::search::sqlite::open(&file).await;
+            Ok(Some(opened.with_context(|| format!("the search index in {}", file.display()))?))
+        }
+    }
+}
+
+/// The index that is asked for, or fits the role.
+pub fn search_kind(role: Role, config: &Config) -> SearchKind {
+    config.search.kind.unwrap_or(if role == Role::All { SearchKind::Sqlite } else { SearchKind::Off })
 }
 
 async fn patiently<T, E, F>(what: &str, attempt: impl Fn() -> F, temporary: impl Fn(&E) -> bool) -> Result<T, E>
