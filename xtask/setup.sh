@@ -25,13 +25,13 @@ packages_to_build() {
   have cargo || { have curl || echo curl; [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates; }
 }
 
-# For ./test: git, whose list of files the checks go through; a Python for the `typos` wheel; with real servers also Kafka's Java, Maven to
-# fetch it, Postgres and a browser.
+# For ./test: git, whose list of files the checks go through; a Python for the `typos` wheel; with real servers also the Java of Kafka and
+# Elasticsearch, with its compiler for a plugin of ours, Maven to fetch them, Postgres and a browser.
 packages_to_test() {
   have git || echo git
   have typos || python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
   [ "$1" = quick ] && return
-  have_java 17 || if apt-cache show openjdk-17-jre-headless >/dev/null 2>&1; then echo openjdk-17-jre-headless; else echo default-jre-headless; fi
+  have_java 17 && have javac || if apt-cache show openjdk-17-jdk-headless >/dev/null 2>&1; then echo openjdk-17-jdk-headless; else echo default-jdk-headless; fi
   have mvn || echo maven
   have_postgres || echo postgresql
   have chromium || echo chromium

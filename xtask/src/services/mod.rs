@@ -1,8 +1,10 @@
 //! `cargo xtask services`: real servers on loopback, free ports, everything under one folder.
 //!
-//! Adding a server (Elasticsearch, nginx, Prometheus): a module with `plan`, `start` and `settings` like [`postgres`], and a
+//! Adding a server (nginx, Prometheus): a module with `plan`, `start` and `settings` like [`postgres`], and a
 //! variant of [`Kind`] that calls them. Nothing else here knows one server from another.
 
+mod account;
+mod elasticsearch;
 mod kafka;
 mod postgres;
 pub mod process;
@@ -82,6 +84,8 @@ pub enum Kind {
     Kafka,
     /// `PostgreSQL`.
     Postgres,
+    /// Elasticsearch.
+    Elasticsearch,
 }
 
 impl Kind {
@@ -90,6 +94,7 @@ impl Kind {
         match self {
             Self::Kafka => kafka::plan(brokers, ways),
             Self::Postgres => postgres::plan(),
+            Self::Elasticsearch => elasticsearch::plan(),
         }
     }
 
@@ -98,6 +103,7 @@ impl Kind {
         match self {
             Self::Kafka => kafka::start(state, node),
             Self::Postgres => postgres::start(state, node),
+            Self::Elasticsearch => elasticsearch::start(state, node),
         }
     }
 
@@ -106,6 +112,7 @@ impl Kind {
         match self {
             Self::Kafka => kafka::wait(state, node),
             Self::Postgres => postgres::wait(state, node),
+            Self::Elasticsearch => elasticsearch::wait(state, node),
         }
     }
 
@@ -114,13 +121,14 @@ impl Kind {
         match self {
             Self::Kafka => kafka::settings(state),
             Self::Postgres => postgres::settings(state),
+            Self::Elasticsearch => elasticsearch::settings(state),
         }
     }
 
     /// How to ask for an orderly end.
     const fn stop_signal(self) -> Signal {
         match self {
-            Self::Kafka => Signal::Terminate,
+            Self::Kafka | Self::Elasticsearch => Signal::Terminate,
             // "Fast shutdown": ends open sessions instead of waiting for them.
             Self::Postgres => Signal::Interrupt,
         }

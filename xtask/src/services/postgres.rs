@@ -1,14 +1,13 @@
 //! Postgres from the distribution's package, durable as in production (`fsync` on).
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::Kind;
+use super::account::{as_user, data_elsewhere, prepare_home};
 use super::process::{Process, answers, complete, free_ports};
 use super::state::{Node, State};
 
@@ -19,7 +18,7 @@ const CONNECTIONS_MAX: u32 = 300;
 
 pub fn plan() -> Result<Vec<Node>> {
     let ports = free_ports(1)?.into_iter().map(|port| ("sql".to_owned(), port)).collect::<BTreeMap<_, _>>();
-    Ok(vec![Node { kind: Kind::Postgres, number: 1, ports, data: data_elsewhere(), process: None }])
+    Ok(vec![Node { kind: Kind::Postgres, number: 1, ports, data: data_elsewhere("postgres"), process: None }])
 }
 
 pub fn start(state: &State, node: &Node) -> Result<Process> {
@@ -84,49 +83,4 @@ fn programs() -> Result<PathBuf> {
         std::env::split_paths(&path).find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
     };
     newest.or_else(on_path).context("Postgres is missing: apt-get install postgresql")
-}
-
-/// A command that runs as somebody who is not root: Postgres refuses root.
-fn as_user(program: &Path, home: &Path) -> Result<Command> {
-    let mut command = Command::new(program);
-    command.current_dir(home);
-    if let Some((uid, gid)) = unprivileged()? {
-        command.uid(uid).gid(gid);
-    }
-    Ok(command)
-}
-
-/// Uid and gid of `postgres`, else `nobody`; `None` if we are not root ourselves.
-fn unprivileged() -> Result<Option<(u32, u32)>> {
-    if !is_root() {
-        return Ok(None);
-    }
-    let users = std::fs::read_to_string("/etc/passwd")?;
-    let find = |name: &str| {
-        let fields: Vec<&str> = users.lines().find(|line| line.split(':').next() == Some(name))?.split(':').collect();
-        Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
-    };
-    let user = find("postgres").or_else(|| find("nobody"));
-    user.map(Some).context("running as root, and neither the user postgres nor nobody exists")
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
-/// As root the server runs as another user, who may not reach a checkout below /root: then the data goes to the temporary folder.
-fn data_elsewhere() -> Option<PathBuf> {
-    let target = crate::workspace::target();
-    let open = |path: &Path| std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0);
-    let reachable = target.ancestors().all(open);
-    (is_root() && !reachable).then(|| std::env::temp_dir().join(format!("sarangbang-postgres-{}", std::process::id())))
-}
-
-fn prepare_home(home: &Path) -> Result<()> {
-    std::fs::create_dir_all(home)?;
-    std::fs::set_permissions(home, std::fs::Permissions::from_mode(0o755))?;
-    if let Some((uid, gid)) = unprivileged()? {
-        std::os::unix::fs::chown(home, Some(uid), Some(gid))?;
-    }
-    Ok(())
 }
