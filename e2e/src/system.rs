@@ -75,6 +75,23 @@ pub fn servers() -> Result<Option<Servers>> {
     }
 }
 
+/// The URL of Elasticsearch, or `None` with a line that says what is skipped.
+///
+/// # Errors
+/// When it is missing although `SARANGBANG_TEST_REQUIRE_SERVERS=1`.
+#[expect(clippy::print_stderr, reason = "a skipped test must say so in the output of the tests")]
+pub fn elasticsearch() -> Result<Option<String>> {
+    const NAME: &str = "SARANGBANG_TEST_ELASTICSEARCH";
+    match std::env::var(NAME) {
+        Ok(url) => Ok(Some(url)),
+        Err(_) if servers_required() => bail!("{NAME} is not set, and servers are required"),
+        Err(_) => {
+            eprintln!("skipped: {NAME} is not set");
+            Ok(None)
+        }
+    }
+}
+
 /// Whether a test that lacks a server (or a browser) must fail instead of being skipped.
 #[must_use]
 pub fn servers_required() -> bool {

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod config;
 pub mod credentials;
 mod database;
+pub mod elasticsearch;
 pub mod following;
 pub mod http;
 pub mod lifecycle;

@@ -106,7 +106,7 @@ fn measure(arguments: &Arguments, on: On, table: &Path) -> Result<()> {
     }
     // One set after the other: brokers that nobody uses take time and memory from those that are measured.
     let folder = workspace::target().join("services-bench");
-    services::up(&folder, on.brokers())?;
+    services::up(&folder, on.brokers(), &services::LOG_AND_DATABASE)?;
     let measured = services::env(&folder).and_then(|env| complete(bench.envs(env)));
     services::down(&folder)?;
     measured

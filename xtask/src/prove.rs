@@ -107,7 +107,7 @@ pub fn run(name: &str) -> Result<()> {
     let rows = if proof.brokers == 0 {
         measure(proof, Vec::new())?
     } else {
-        services::up(&folder, proof.brokers)?;
+        services::up(&folder, proof.brokers, &services::LOG_AND_DATABASE)?;
         let rows = services::env(&folder).and_then(|env| measure(proof, env));
         services::down(&folder)?;
         rows?

@@ -43,7 +43,8 @@ impl OwnServers {
         services(folder, &["down"]).await?;
         let disk = SmallDisk::mount(&data, SMALL_DISK_MEBIBYTES)?;
         let (brokers, ways) = (BROKERS.to_string(), WAYS.to_string());
-        if let Err(error) = services(folder, &["up", "--brokers", &brokers, "--ways", &ways]).await {
+        if let Err(error) = services(folder, &["up", "--brokers", &brokers, "--ways", &ways, "--without", "elasticsearch"]).await
+        {
             drop(disk);
             services(folder, &["down"]).await?;
             return Err(error);

@@ -19,6 +19,7 @@ mod registrations;
 mod sagas;
 mod scale;
 mod scenarios;
+mod searching;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

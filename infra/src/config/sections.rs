@@ -164,6 +164,8 @@ section! {
         elasticsearch_url: Option<Secret> = None, Kind::Url(&["http", "https"]);
         /// What the names of all indices and aliases begin with. Another prefix is another, separate index on the same cluster.
         index_prefix: String = "sarangbang".to_owned(), Kind::Identifier;
+        /// Which making of the index is written, and read once it holds what the one before holds. Raise it on all nodes to have the index made anew beside the one that is read.
+        generation: u32 = 1, Kind::Integer { min: 1, max: 1_000_000 };
         /// How long a time one index of messages covers, by when they were sent. Shorter ones let old messages go sooner and cost more memory.
         index_period: IndexPeriod = IndexPeriod::Month, Kind::OneOf(IndexPeriod::WORDS);
         /// Shards of a new index of messages.

@@ -15,6 +15,7 @@ mod numbers;
 mod query;
 pub mod sqlite;
 pub mod words;
+mod zone;
 
 use async_trait::async_trait;
 use domain::Timestamp;
@@ -24,6 +25,7 @@ pub use excerpt::{Piece, excerpt};
 pub use query::{CLAUSES_MAX, Clause, Hit, Key, Order, QUERY_CHARACTERS_MAX, Query, QueryError, Rooms, clauses};
 
 pub use numbers::{BUCKETS_MAX, Count, Interval, Measure, Ranked, Ranking, Span, TOP_MAX, TooMany, bucket_of, edges};
+pub use zone::Zone;
 
 use crate::log::TopicPartition;
 use crate::read_model::{Checkpoint, Page};
@@ -42,7 +44,13 @@ pub enum Fault {
     Unavailable(String),
 }
 
-/// One generation of the index.
+impl From<crate::elasticsearch::Unavailable> for Fault {
+    fn from(unavailable: crate::elasticsearch::Unavailable) -> Self {
+        Self::Unavailable(unavailable.to_string())
+    }
+}
+
+/// The index.
 #[async_trait]
 pub trait Search: Send + Sync + 'static {
     /// `sqlite` or `elasticsearch`, for people.
@@ -53,7 +61,7 @@ pub trait Search: Send + Sync + 'static {
     /// Where the index stands in `partition`; the beginning when it never saw it.
     async fn checkpoint(&self, partition: TopicPartition) -> Result<Checkpoint, Fault>;
 
-    /// All checkpoints.
+    /// All checkpoints of what queries read.
     async fn checkpoints(&self) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault>;
 
     /// Writes `documents`, each at most once in the call; one of a lower version than what is there is passed over. Durable when it
@@ -62,6 +70,10 @@ pub trait Search: Send + Sync + 'static {
 
     /// Moves the checkpoint from `expected` to `next`, after everything before `next` was written.
     async fn advance(&self, partition: TopicPartition, expected: Checkpoint, next: Checkpoint) -> Result<(), Fault>;
+
+    /// Where an index can be made anew beside the one that queries read: has this one read instead, in one step, if it is a newer one and has
+    /// come as far. Says whether it did.
+    async fn take_over(&self) -> Result<bool, Fault>;
 
     /// Takes away messages sent before `before`, where the index can do so in whole pieces: some that are older may stay a while. Says how
     /// many pieces went.

@@ -1,9 +1,8 @@
 //! Numbers: how much was said when, which words, where and by whom.
 
-use std::collections::BTreeSet;
-
-use chrono::{DateTime, Datelike as _, Days, Months, NaiveDateTime, TimeDelta, Timelike as _};
 use domain::Timestamp;
+
+use super::zone::Zone;
 
 /// The most buckets of a series.
 pub const BUCKETS_MAX: usize = 1_000;
@@ -81,65 +80,32 @@ pub enum Interval {
 #[error("a series has 1 to {BUCKETS_MAX} buckets")]
 pub struct TooMany;
 
-/// Where the buckets of `span` begin, and where the last one ends, as a clock shows it that is `offset_minutes` ahead of UTC. The first
-/// and the last bucket are cut where the span begins and ends.
+/// Where the buckets of `span` begin, and where the last one ends, as the clock of `zone` shows it. The first and the last bucket are cut
+/// where the span begins and ends.
 ///
 /// # Errors
 /// [`TooMany`].
-pub fn edges(span: Span, interval: Interval, offset_minutes: i32) -> Result<Vec<Timestamp>, TooMany> {
+pub fn edges(span: Span, interval: Interval, zone: Zone) -> Result<Vec<Timestamp>, TooMany> {
     if span.from >= span.until {
         return Err(TooMany);
     }
-    let offset = TimeDelta::minutes(offset_minutes.into());
-    let local = |at: Timestamp| at.to_chrono().naive_utc() + offset;
-    let utc = |at: NaiveDateTime| Timestamp::from_millis((at - offset).and_utc().timestamp_millis()).ok();
-    let mut begin = floor(local(span.from), interval);
-    let mut edges = BTreeSet::from([span.from]);
-    while let Some(next) = next(begin, interval) {
-        match utc(next).filter(|next| *next < span.until) {
-            Some(next) => edges.insert(next),
-            None => break,
-        };
+    let mut edges = vec![span.from];
+    let mut begin = zone.begin(span.from, interval);
+    while let Some(end) = zone.end(begin, interval).filter(|end| *end < span.until) {
+        edges.push(end);
         if edges.len() > BUCKETS_MAX {
             return Err(TooMany);
         }
-        begin = next;
+        begin = end;
     }
-    edges.insert(span.until);
-    Ok(edges.into_iter().collect())
-}
-
-fn floor(at: NaiveDateTime, interval: Interval) -> NaiveDateTime {
-    let date = at.date();
-    let day = match interval {
-        Interval::Week => date.checked_sub_days(Days::new(date.weekday().num_days_from_monday().into())).unwrap_or(date),
-        Interval::Month => date.with_day(1).unwrap_or(date),
-        Interval::Minute | Interval::Hour | Interval::Day => date,
-    };
-    let (hour, minute) = match interval {
-        Interval::Minute => (at.hour(), at.minute()),
-        Interval::Hour => (at.hour(), 0),
-        Interval::Day | Interval::Week | Interval::Month => (0, 0),
-    };
-    day.and_hms_opt(hour, minute, 0).unwrap_or(at)
-}
-
-fn next(at: NaiveDateTime, interval: Interval) -> Option<NaiveDateTime> {
-    match interval {
-        Interval::Minute => at.checked_add_signed(TimeDelta::minutes(1)),
-        Interval::Hour => at.checked_add_signed(TimeDelta::hours(1)),
-        Interval::Day => at.checked_add_days(Days::new(1)),
-        Interval::Week => at.checked_add_days(Days::new(7)),
-        Interval::Month => at.checked_add_months(Months::new(1)),
-    }
+    edges.push(span.until);
+    Ok(edges)
 }
 
 /// The beginning of the whole bucket that `at` lies in, for people: earlier than the first edge where that one is cut.
 #[must_use]
-pub fn bucket_of(at: Timestamp, interval: Interval, offset_minutes: i32) -> Timestamp {
-    let offset = TimeDelta::minutes(offset_minutes.into());
-    let begin: DateTime<_> = (floor(at.to_chrono().naive_utc() + offset, interval) - offset).and_utc();
-    Timestamp::from_millis(begin.timestamp_millis()).unwrap_or(at)
+pub fn bucket_of(at: Timestamp, interval: Interval, zone: Zone) -> Timestamp {
+    zone.begin(at, interval)
 }
 
 #[cfg(test)]
@@ -151,36 +117,59 @@ mod tests {
     fn at(text: &str) -> Timestamp {
         serde_json::from_value(json!(text)).unwrap()
     }
-    fn cut(from: &str, until: &str, interval: Interval, offset_minutes: i32) -> Vec<String> {
-        let edges = edges(Span { from: at(from), until: at(until) }, interval, offset_minutes).unwrap();
+    fn cut(from: &str, until: &str, interval: Interval, zone: &str) -> Vec<String> {
+        let edges = edges(Span { from: at(from), until: at(until) }, interval, Zone::parse(zone).unwrap()).unwrap();
         edges.into_iter().map(|edge| json!(edge).as_str().unwrap().replace(":00.000Z", "Z")).collect()
     }
 
     #[test]
     fn buckets_follow_the_clock_of_the_time_zone() {
-        let days = cut("2026-02-27T10:00:00.000Z", "2026-03-01T12:00:00.000Z", Interval::Day, 0);
+        let days = cut("2026-02-27T10:00:00.000Z", "2026-03-01T12:00:00.000Z", Interval::Day, "Z");
         assert_eq!(days, ["2026-02-27T10:00Z", "2026-02-28T00:00Z", "2026-03-01T00:00Z", "2026-03-01T12:00Z"]);
-        let in_seoul = cut("2026-02-27T10:00:00.000Z", "2026-02-28T15:00:00.000Z", Interval::Day, 9 * 60);
-        assert_eq!(in_seoul, ["2026-02-27T10:00Z", "2026-02-27T15:00Z", "2026-02-28T15:00Z"]);
-        let months = cut("2024-01-31T00:00:00.000Z", "2024-03-01T00:00:00.000Z", Interval::Month, 0);
+        for seoul in ["+09:00", "Asia/Seoul"] {
+            let days = cut("2026-02-27T10:00:00.000Z", "2026-02-28T15:00:00.000Z", Interval::Day, seoul);
+            assert_eq!(days, ["2026-02-27T10:00Z", "2026-02-27T15:00Z", "2026-02-28T15:00Z"], "{seoul}");
+        }
+        let months = cut("2024-01-31T00:00:00.000Z", "2024-03-01T00:00:00.000Z", Interval::Month, "Z");
         assert_eq!(months, ["2024-01-31T00:00Z", "2024-02-01T00:00Z", "2024-03-01T00:00Z"]);
         // 2026-11-25 is a Wednesday.
-        let weeks = cut("2026-11-25T00:00:00.000Z", "2026-12-08T00:00:00.000Z", Interval::Week, 0);
+        let weeks = cut("2026-11-25T00:00:00.000Z", "2026-12-08T00:00:00.000Z", Interval::Week, "Z");
         assert_eq!(weeks, ["2026-11-25T00:00Z", "2026-11-30T00:00Z", "2026-12-07T00:00Z", "2026-12-08T00:00Z"]);
-        let half_hours = cut("2026-11-25T00:00:00.000Z", "2026-11-25T01:00:00.000Z", Interval::Hour, 5 * 60 + 30);
+        let half_hours = cut("2026-11-25T00:00:00.000Z", "2026-11-25T01:00:00.000Z", Interval::Hour, "+05:30");
         assert_eq!(half_hours, ["2026-11-25T00:00Z", "2026-11-25T00:30Z", "2026-11-25T01:00Z"]);
-        assert_eq!(bucket_of(at("2026-11-25T16:00:00.000Z"), Interval::Day, 9 * 60), at("2026-11-25T15:00:00.000Z"));
+        let seoul = Zone::parse("+09:00").unwrap();
+        assert_eq!(bucket_of(at("2026-11-25T16:00:00.000Z"), Interval::Day, seoul), at("2026-11-25T15:00:00.000Z"));
+    }
+
+    #[test]
+    fn days_are_as_long_as_clocks_make_them() {
+        // 2026-03-08: New York leaves out an hour; 2026-11-01: it has one twice.
+        let short = cut("2026-03-08T05:00:00.000Z", "2026-03-10T04:00:00.000Z", Interval::Day, "America/New_York");
+        assert_eq!(short, ["2026-03-08T05:00Z", "2026-03-09T04:00Z", "2026-03-10T04:00Z"]);
+        let hours = |from, until, zone| cut(from, until, Interval::Hour, zone).len() - 1;
+        assert_eq!(hours("2026-03-08T05:00:00.000Z", "2026-03-09T04:00:00.000Z", "America/New_York"), 23);
+        assert_eq!(hours("2026-11-01T04:00:00.000Z", "2026-11-02T05:00:00.000Z", "America/New_York"), 25);
+        let inside = bucket_of(at("2026-11-01T06:30:00.000Z"), Interval::Hour, Zone::parse("America/New_York").unwrap());
+        assert_eq!(inside, at("2026-11-01T06:00:00.000Z"), "the hour that comes twice is two hours");
+        // 2018-11-04 begins at one o'clock in São Paulo, and 2011-12-30 never came in Samoa.
+        let late = cut("2018-11-03T03:00:00.000Z", "2018-11-05T02:00:00.000Z", Interval::Day, "America/Sao_Paulo");
+        assert_eq!(late, ["2018-11-03T03:00Z", "2018-11-04T03:00Z", "2018-11-05T02:00Z"]);
+        let skipped = cut("2011-12-29T10:00:00.000Z", "2011-12-31T10:00:00.000Z", Interval::Day, "Pacific/Apia");
+        assert_eq!(skipped, ["2011-12-29T10:00Z", "2011-12-30T10:00Z", "2011-12-31T10:00Z"]);
+        // Lord Howe puts its clock forward by half an hour: 01:00, then 03:00, an hour and a half apart, and whole hours again.
+        let howe = cut("2026-10-03T14:30:00.000Z", "2026-10-03T18:00:00.000Z", Interval::Hour, "Australia/Lord_Howe");
+        assert_eq!(howe, ["2026-10-03T14:30Z", "2026-10-03T16:00Z", "2026-10-03T17:00Z", "2026-10-03T18:00Z"]);
     }
 
     #[test]
     fn ranges_are_bounded() {
         let span = |from: &str, until: &str| Span { from: at(from), until: at(until) };
         let day = span("2026-11-25T00:00:00.000Z", "2026-11-26T00:00:00.000Z");
-        assert_eq!(edges(day, Interval::Minute, 0), Err(TooMany));
-        assert_eq!(edges(day, Interval::Hour, 0).map(|edges| edges.len()), Ok(25));
+        assert_eq!(edges(day, Interval::Minute, Zone::UTC), Err(TooMany));
+        assert_eq!(edges(day, Interval::Hour, Zone::UTC).map(|edges| edges.len()), Ok(25));
         let nothing = span("2026-11-25T00:00:00.000Z", "2026-11-25T00:00:00.000Z");
-        assert_eq!(edges(nothing, Interval::Hour, 0), Err(TooMany));
+        assert_eq!(edges(nothing, Interval::Hour, Zone::UTC), Err(TooMany));
         let ages = span("1970-01-01T00:00:00.000Z", "9999-12-31T00:00:00.000Z");
-        assert_eq!(edges(ages, Interval::Month, -12 * 60), Err(TooMany));
+        assert_eq!(edges(ages, Interval::Month, Zone::parse("-12:00").unwrap()), Err(TooMany));
     }
 }

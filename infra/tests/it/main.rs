@@ -26,6 +26,7 @@ mod saga_state_adapters;
 mod saga_state_contract;
 mod schema;
 mod search_adapters;
+mod search_bulk;
 mod search_contract;
 mod search_judged;
 

@@ -61,7 +61,7 @@ pub(crate) use contract;
 
 /// No message at all.
 const NONE: [u64; 0] = [];
-const PARTITION: TopicPartition = TopicPartition { topic: Topic::Rooms, partition: 0 };
+pub const PARTITION: TopicPartition = TopicPartition { topic: Topic::Rooms, partition: 0 };
 
 pub fn room(number: u128) -> RoomId {
     RoomId::from_uuid(Uuid::from_u128(number))

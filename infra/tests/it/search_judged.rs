@@ -1,8 +1,11 @@
-//! Forty queries on real archives, judged by people before anything was tuned: how much of what fits is found, and how much of what
-//! comes first fits. The archives are not part of the repository; the judgements (`search_judged.json`) speak of their lines by number.
+//! Forty queries on real archives, with judgements that were committed before anything was tuned: how much of what fits is found, and how
+//! much of what comes first fits. The archives are not part of the repository; the judgements (`search_judged.json`) speak of their lines
+//! by number.
 //!
-//! A judgement is the set of all lines of one archive that answer a need, in whatever words: it was made by wide patterns over the whole
-//! archive and then by reading what they gave. Precision is that of the first ten, or of as many as fit; recall is that of the first hundred.
+//! A judgement is a set of lines of one archive that answer a need. No person made it: a program's session drew the lines by patterns over the
+//! whole archive and narrowed them; some sets are exactly what one pattern gives, and what no pattern gives counts as not fitting. So
+//! the figures compare ways of searching on the same data, and hold what was reached. Precision is that of the first ten, or of as many as
+//! fit; recall is that of the first hundred.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};

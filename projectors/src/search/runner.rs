@@ -47,6 +47,7 @@ impl Indexer {
         tokio::select! {
             () = measure_lag(&self.shared) => {}
             () = take_away(&self.shared) => {}
+            () = take_over(&self.shared) => {}
             () = supervise(&self.shared, &stop) => {}
         }
         self.shared.assignment.leave().await;
@@ -144,7 +145,7 @@ async fn measure_lag(shared: &Shared) {
     }
 }
 
-/// The node that follows this partition takes away what is too old.
+/// The node that follows this partition does what one node is enough for.
 const MARK: PartitionId = PartitionId { topic: EventTopic::Rooms, number: 0 };
 
 /// Takes away what is too old, again and again.
@@ -167,6 +168,23 @@ async fn take_away(shared: &Shared) {
                     break;
                 }
             }
+        }
+    }
+}
+
+/// Has queries read this index, where it is one that was made beside an older one and holds what that holds.
+async fn take_over(shared: &Shared) {
+    let mut tick = tokio::time::interval(shared.options.lag_interval);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if !shared.assignment.watch().borrow().contains(&MARK) {
+            continue;
+        }
+        match shared.search.take_over().await {
+            Ok(false) => {}
+            Ok(true) => info!("searches read the index that was made anew; the indices before it may be deleted"),
+            Err(fault) => warn!(%fault, "whether the index made anew may be read cannot be seen; it is tried again"),
         }
     }
 }

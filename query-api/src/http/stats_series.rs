@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::invalid;
 use super::search::no_answer;
-use super::stats::{Width, offset, rooms, searching, span};
+use super::stats::{Width, rooms, searching, span, zone};
 use super::{Api, Fresh};
 use crate::dto::{Bucket, Series};
 
@@ -38,8 +38,8 @@ pub(super) struct Parameters {
     /// Only in this room. Without it: in the rooms that one is in; for administrators, in all.
     #[param(value_type = Option<uuid::Uuid>)]
     room: Option<RoomId>,
-    /// By which clock days begin: a distance from UTC, such as `+09:00`.
-    #[param(example = "+09:00")]
+    /// By which clock days begin: a name of the IANA time zone database, or a distance from UTC such as `+09:00`.
+    #[param(example = "Asia/Seoul")]
     time_zone: Option<String>,
 }
 
@@ -69,11 +69,11 @@ pub(super) async fn stats_series(
     if measure == Measure::Registrations && !caller.scope.admin {
         return Err(Problem::new(StatusCode::FORBIDDEN, "not-allowed").detail("userAdd is for administrators"));
     }
-    let (span, offset) = (span(&*api.clock, parameters.from, parameters.to)?, offset(parameters.time_zone.as_deref())?);
-    let edges = edges(span, parameters.interval.into(), offset).map_err(|error| invalid(error.to_string()))?;
+    let (span, zone) = (span(&*api.clock, parameters.from, parameters.to)?, zone(parameters.time_zone.as_deref())?);
+    let edges = edges(span, parameters.interval.into(), zone).map_err(|error| invalid(error.to_string()))?;
     let rooms = rooms(&reading, &caller, parameters.room).await?;
     let counts = searching.index.series(&measure, &rooms, &edges).await.map_err(|fault| no_answer(&fault))?;
-    let bucket = |(at, count): (&Timestamp, u64)| Bucket { at: bucket_of(*at, parameters.interval.into(), offset), count };
+    let bucket = |(at, count): (&Timestamp, u64)| Bucket { at: bucket_of(*at, parameters.interval.into(), zone), count };
     Ok(Json(Series { from: span.from, to: span.until, buckets: edges.iter().zip(counts).map(bucket).collect() }))
 }
 

@@ -158,7 +158,10 @@ async fn members_count_in_their_rooms_and_administrators_in_all() {
     assert_eq!(keys(&people), [row("ann", 2)]);
 
     let series = async |query: &str| world.get("bob", &format!("/chat/stats/series?{range}&{query}"), &after).await;
-    let (_, days) = series("name=chatAdd&timeZone=%2B09:00").await;
+    let (_, days) = series("name=chatAdd&timeZone=Asia/Seoul").await;
+    for same in ["%2B09:00", "+09:00", "Asia%2FSeoul"] {
+        assert_eq!(series(&format!("name=chatAdd&timeZone={same}")).await.1, days, "{same}");
+    }
     let begins: Vec<&str> = days["buckets"].as_array().unwrap().iter().map(|bucket| bucket["at"].as_str().unwrap()).collect();
     let counts = |page: &Value| -> Vec<u64> {
         page["buckets"].as_array().unwrap().iter().map(|bucket| bucket["count"].as_u64().unwrap()).collect()
@@ -177,7 +180,7 @@ async fn members_count_in_their_rooms_and_administrators_in_all() {
         "name=chatAdd&word=x",
         "name=word&word=the",
         "name=chatAdd&interval=minute",
-        "name=chatAdd&timeZone=x",
+        "name=chatAdd&timeZone=Asia/Atlantis",
     ] {
         let (status, problem) = series(bad).await;
         assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("query-invalid")), "{bad}");

@@ -121,6 +121,7 @@ pub fn elasticsearch(config: &Config) -> Option<infra::search::elasticsearch::Op
     let search = &config.search;
     let options = infra::search::elasticsearch::Options::new(search.elasticsearch_url.clone()?, &search.index_prefix);
     Some(infra::search::elasticsearch::Options {
+        generation: search.generation,
         period: match search.index_period {
             IndexPeriod::Day => Period::Day,
             IndexPeriod::Month => Period::Month,
@@ -136,11 +137,12 @@ pub fn elasticsearch(config: &Config) -> Option<infra::search::elasticsearch::Op
     })
 }
 
-/// The search projector's: an index that is not this process's alone is fed by all of its group.
+/// The search projector's: an index that is not this process's alone is fed by all of its group, and each making of it by a group of its own.
 pub fn indexer(config: &Config, shared: bool) -> projectors::search::Options {
+    let shared = elasticsearch(config).filter(|_| shared);
     let retention = config.search.retention_days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
     projectors::search::Options {
-        group: shared.then(|| format!("search-{}", config.search.index_prefix)),
+        group: shared.map(|options| format!("search-{}-{}", options.prefix, options.making())),
         retention,
         expires: config.search.retention_by == RetentionBy::Program,
         ..projectors::search::Options::default()

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use infra::config::{Config, DatabaseKind, LogKind, SearchKind};
 use infra::credentials::Credentials;
 use infra::log::Log;
-use infra::read_model::generations::{Generation, Generations};
+use infra::read_model::generations::Generations;
 use infra::saga_state::{self, SagaState};
 use infra::search::Search;
 
@@ -93,7 +93,7 @@ pub async fn search(role: Role, config: &Config) -> Result<Option<Arc<dyn Search
         SearchKind::Elasticsearch => {
             let Some(options) = options::elasticsearch(config) else { bail!("search.elasticsearch_url is not set") };
             // It is looked for when it is needed: a cluster that is away keeps nobody from starting.
-            let opened = infra::search::elasticsearch::open(&options, Generation::FIRST);
+            let opened = infra::search::elasticsearch::open(&options);
             Ok(Some(opened.context("search.kind = elasticsearch")?))
         }
         SearchKind::Sqlite => {

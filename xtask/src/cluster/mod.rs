@@ -114,7 +114,7 @@ fn up(state: &mut State, port: u16, program: Option<PathBuf>) -> Result<()> {
         }
     };
     state.save()?;
-    let env = services::ensure(&state.folder.join("services"), BROKERS)?;
+    let env = services::ensure(&state.folder.join("services"), BROKERS, &services::LOG_AND_DATABASE)?;
     std::fs::write(state.configuration(), configuration(state, &env)?)?;
     start_missing(state, None)?;
     status(state);

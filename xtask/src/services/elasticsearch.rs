@@ -43,9 +43,13 @@ pub fn start(state: &State, node: &Node) -> Result<Process> {
     let options = format!("-Xms{HEAP}\n-Xmx{HEAP}\n-XX:TieredStopAtLevel=1\n");
     std::fs::create_dir_all(server.join("config/jvm.options.d"))?;
     std::fs::write(server.join("config/jvm.options.d/tests.options"), options)?;
+    let temporary = home.join("temporary");
+    std::fs::create_dir_all(&temporary)?;
     prepare_home(&home)?;
     let mut java = as_user(&server.join("bin/elasticsearch"), &server)?;
     java.env("ES_JAVA_HOME", java_home()?).env("CLI_JAVA_OPTS", "-XX:TieredStopAtLevel=1");
+    // Otherwise it makes a folder in the machine's temporary one, and leaves it there.
+    java.env("ES_TMPDIR", &temporary);
     // What the caller's shell says of Java is not for this server.
     java.env_remove("ES_JAVA_OPTS").env_remove("JAVA_TOOL_OPTIONS");
     std::fs::write(state.log_file(node), "")?;

@@ -44,6 +44,9 @@ enum Action {
         /// Only these servers (default: all).
         #[arg(long, value_enum)]
         only: Vec<Kind>,
+        /// Not these servers.
+        #[arg(long, value_enum)]
+        without: Vec<Kind>,
     },
     /// Stop what `up` started, and remove its data.
     Down {
@@ -87,6 +90,9 @@ pub enum Kind {
     /// Elasticsearch.
     Elasticsearch,
 }
+
+/// What the chat itself needs: the log and the databases.
+pub const LOG_AND_DATABASE: [Kind; 2] = [Kind::Kafka, Kind::Postgres];
 
 impl Kind {
     /// The nodes to make, with their ports chosen.
@@ -143,8 +149,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let folder = arguments.folder.unwrap_or_else(|| workspace::target().join("services"));
     let mut state = State::lock(&folder)?;
     match arguments.action {
-        Action::Up { brokers, ways, only } => {
-            let kinds = if only.is_empty() { Kind::value_variants().to_vec() } else { only };
+        Action::Up { brokers, ways, only, without } => {
+            let mut kinds = if only.is_empty() { Kind::value_variants().to_vec() } else { only };
+            kinds.retain(|kind| !without.contains(kind));
             start_set(&mut state, brokers, ways, &kinds)
         }
         Action::Down { keep } => stop_set(&mut state, keep),
@@ -161,23 +168,23 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Starts a fresh set of all servers in `folder`.
+/// Starts a fresh set of servers of these kinds in `folder`.
 ///
 /// # Errors
 /// As [`run`].
-pub fn up(folder: &Path, brokers: u32) -> Result<()> {
+pub fn up(folder: &Path, brokers: u32, kinds: &[Kind]) -> Result<()> {
     let mut state = State::lock(folder)?;
     stop_set(&mut state, false)?;
-    start_set(&mut state, brokers, 0, Kind::value_variants())
+    start_set(&mut state, brokers, 0, kinds)
 }
 
-/// Starts what does not run of the set in `folder`, and returns its settings.
+/// Starts what does not run of the set of these kinds in `folder`, and returns its settings.
 ///
 /// # Errors
 /// As [`run`].
-pub fn ensure(folder: &Path, brokers: u32) -> Result<Vec<(&'static str, String)>> {
+pub fn ensure(folder: &Path, brokers: u32, kinds: &[Kind]) -> Result<Vec<(&'static str, String)>> {
     let mut state = State::lock(folder)?;
-    start_set(&mut state, brokers, 0, Kind::value_variants())?;
+    start_set(&mut state, brokers, 0, kinds)?;
     Ok(state.settings())
 }
 

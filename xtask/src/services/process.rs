@@ -66,8 +66,10 @@ impl Process {
             Signal::Interrupt => "INT",
             Signal::Kill => "KILL",
         };
+        // What is killed takes its children along, which are of its group: Elasticsearch's server is the child of a launcher.
+        let whom = if matches!(signal, Signal::Kill) { format!("-{}", self.id) } else { self.id.to_string() };
         // The shell's own `kill`: a bare Debian has no program of that name, and this workspace forbids unsafe code.
-        let status = Command::new("sh").arg("-c").arg(format!("kill -s {name} {}", self.id)).status()?;
+        let status = Command::new("sh").arg("-c").arg(format!("kill -s {name} -- {whom}")).status()?;
         ensure!(status.success() || !self.is_alive(), "cannot send SIG{name} to {}", self.id);
         Ok(())
     }
@@ -84,10 +86,11 @@ impl Process {
         Ok(())
     }
 
-    /// Resident memory; 0 when it has ended.
+    /// Resident memory of the largest process of its group, which may be a child; 0 when it has ended.
     pub fn resident_bytes(&self) -> u64 {
-        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.id)).unwrap_or_default();
-        statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * PAGE_BYTES
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        ids.filter(|id| group(*id) == Some(self.id)).map(resident_bytes).max().unwrap_or_default()
     }
 
     /// Waits for a condition while the process lives; on failure the error carries the end of its log.
@@ -133,6 +136,17 @@ fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
+}
+
+fn resident_bytes(id: u32) -> u64 {
+    let statm = std::fs::read_to_string(format!("/proc/{id}/statm")).unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * PAGE_BYTES
+}
+
+/// The group of a process.
+fn group(id: u32) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    text.rsplit_once(") ")?.1.split(' ').nth(2)?.parse().ok()
 }
 
 /// State letter and start time from `/proc/PID/stat`, counted after the command's closing parenthesis (which may itself hold anything).

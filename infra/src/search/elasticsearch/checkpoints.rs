@@ -2,11 +2,10 @@
 //! Elasticsearch counts for every document).
 
 use domain::Cursor;
-use elasticsearch::http::Method;
 use serde_json::{Value, json};
 
-use super::client::Client;
 use super::layout::Layout;
+use crate::elasticsearch::{Client, Method};
 use crate::log::{Topic, TopicPartition};
 use crate::read_model::Checkpoint;
 use crate::search::Fault;
@@ -23,7 +22,7 @@ pub(super) struct Stored {
 
 /// What is stored for `partition`: read from the index as it is, not as it was last refreshed.
 pub(super) async fn read(client: &Client, layout: &Layout, partition: TopicPartition) -> Result<Option<Stored>, Fault> {
-    let path = format!("/{}/_doc/{}", layout.checkpoints(), id(partition));
+    let path = format!("/{}/_doc/{}", layout.own_checkpoints(), id(partition));
     let answer = client.send(Method::Get, &path, None).await?;
     if answer.status == 404 {
         return Ok(None);
@@ -60,7 +59,7 @@ pub(super) async fn advance(
         "epoch": next.cursor.epoch,
         "sequence": next.cursor.sequence,
     });
-    let path = format!("/{}/_doc/{}?{condition}", layout.checkpoints(), id(partition));
+    let path = format!("/{}/_doc/{}?{condition}", layout.own_checkpoints(), id(partition));
     let answer = client.send(Method::Put, &path, Some(&document)).await?;
     match answer.status {
         409 => Err(Fault::CheckpointMoved(partition)),
@@ -69,8 +68,9 @@ pub(super) async fn advance(
     }
 }
 
+/// Those of the making that is live.
 pub(super) async fn all(client: &Client, layout: &Layout) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault> {
-    let index = layout.checkpoints();
+    let index = layout.live_checkpoints();
     // A small index that is read seldom: it shows what is there, not what was there a second ago.
     if client.send(Method::Post, &format!("/{index}/_refresh"), None).await?.status == 404 {
         return Ok(Vec::new());

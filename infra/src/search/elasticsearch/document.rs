@@ -24,7 +24,7 @@ pub(super) fn lines(layout: &Layout, index: usize, document: &Document) -> Lines
                 "event": {"dataset": "sarangbang.people", "sequence": person.version},
                 "user": {"id": person.user},
             });
-            (layout.people(), person.user.to_string(), person.version, source)
+            (layout.own_people(), person.user.to_string(), person.version, source)
         }
     };
     let action = json!({"index": {"_index": target, "_id": id, "version": version, "version_type": "external"}});

@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use domain::{RoomId, Timestamp, UserId};
-use elasticsearch::http::Method;
 use serde_json::{Value, json};
 
-use super::client::Client;
 use super::layout::Layout;
+use crate::elasticsearch::{Client, Method};
 use crate::read_model::Page;
 use crate::search::Fault;
 use crate::search::query::{Clause, Hit, Key, Order, Query, Rooms, marks};
@@ -22,12 +21,13 @@ const TIE_BREAKER: f64 = 0.3;
 const MARKS: [char; 2] = ['\u{f8f0}', '\u{f8f1}'];
 
 pub(super) async fn refresh(client: &Client, layout: &Layout) -> Result<(), Fault> {
-    let indices = format!("{},{}", layout.chats(), layout.people());
-    client.must(Method::Post, &format!("/{indices}/_refresh?ignore_unavailable=true"), None).await.map(drop)
+    let indices = format!("{},{}", layout.live_chats(), layout.live_people());
+    client.must(Method::Post, &format!("/{indices}/_refresh?ignore_unavailable=true"), None).await?;
+    Ok(())
 }
 
 pub(super) async fn messages(client: &Client, layout: &Layout, query: &Query) -> Result<Page<Hit>, Fault> {
-    let path = format!("/{}/_search?ignore_unavailable=true", layout.chats());
+    let path = format!("/{}/_search?ignore_unavailable=true", layout.live_chats());
     let answer = client.must(Method::Post, &path, Some(&body(query))).await?;
     let failed = answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or_default();
     if failed > 0 {

@@ -2,21 +2,23 @@
 //!
 //! | name | what |
 //! |---|---|
-//! | `PREFIX-chat-gN-YYYY.MM.DD` | messages of generation N that were sent in the period that begins on that day |
-//! | `PREFIX-people-gN` | who registered when |
-//! | `PREFIX-checkpoints-gN` | how far generation N has come |
-//! | `PREFIX-chat`, `PREFIX-people` | aliases of the generation that is live: what people and dashboards read |
+//! | `PREFIX-chat-vS.G-YYYY.MM.DD` | messages that were sent in the period that begins on that day |
+//! | `PREFIX-people-vS.G` | who registered when |
+//! | `PREFIX-checkpoints-vS.G` | how far it has come |
+//! | `PREFIX-chat`, `PREFIX-people`, `PREFIX-checkpoints` | aliases of the making that is live: what queries, people and dashboards read |
+//!
+//! A making is numbered by the form of documents, which is the program's ([`SCHEMA`]), and the setting `search.generation`.
 //!
 //! Fields are named as the Elastic Common Schema names them where it has one (`@timestamp`, `message`, `user.id`, `event.*`).
 
+use std::fmt;
+
 use chrono::{Datelike as _, NaiveDate};
 use domain::Timestamp;
-use elasticsearch::http::Method;
 use serde_json::{Value, json};
 
 use super::Options;
-use super::client::Client;
-use crate::read_model::generations::Generation;
+use crate::elasticsearch::{Client, Method};
 use crate::search::{Fault, SCHEMA};
 
 /// The period that one index of messages covers.
@@ -62,11 +64,43 @@ impl Period {
     }
 }
 
-/// The names and shapes of one generation.
+/// One making of the index. A later one is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Making {
+    schema: u32,
+    generation: u32,
+}
+
+impl fmt::Display for Making {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}.{}", self.schema, self.generation)
+    }
+}
+
+impl Making {
+    /// The one that this program makes.
+    pub(super) const fn of(generation: u32) -> Self {
+        Self { schema: SCHEMA, generation }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (schema, generation) = text.strip_prefix('v')?.split_once('.')?;
+        Some(Self { schema: schema.parse().ok()?, generation: generation.parse().ok()? })
+    }
+}
+
+/// What a making consists of; their aliases are the prefix with these.
+pub(super) const KINDS: [&str; 3] = [CHAT, PEOPLE, CHECKPOINTS];
+const CHAT: &str = "chat";
+const PEOPLE: &str = "people";
+const CHECKPOINTS: &str = "checkpoints";
+
+/// The names and shapes of one making.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     prefix: String,
-    generation: Generation,
+    /// Which one.
+    pub(super) making: Making,
     period: Period,
     shards: u32,
     replicas: u32,
@@ -78,10 +112,10 @@ pub(super) struct Layout {
 const DAY: &str = "%Y.%m.%d";
 
 impl Layout {
-    pub(super) fn new(options: &Options, generation: Generation) -> Self {
+    pub(super) fn new(options: &Options) -> Self {
         Self {
             prefix: options.prefix.clone(),
-            generation,
+            making: Making::of(options.generation),
             period: options.period,
             shards: options.shards,
             replicas: options.replicas,
@@ -90,34 +124,67 @@ impl Layout {
         }
     }
 
+    /// What queries read of a kind.
+    pub(super) fn alias(&self, kind: &str) -> String {
+        format!("{}-{kind}", self.prefix)
+    }
+
+    pub(super) fn live_chats(&self) -> String {
+        self.alias(CHAT)
+    }
+
+    pub(super) fn live_people(&self) -> String {
+        self.alias(PEOPLE)
+    }
+
+    pub(super) fn live_checkpoints(&self) -> String {
+        self.alias(CHECKPOINTS)
+    }
+
     /// The index of a message that was sent at `at`.
     pub(super) fn chat(&self, at: Timestamp) -> String {
         let begin = self.period.begin(at.to_chrono().date_naive());
-        format!("{}-chat-g{}-{}", self.prefix, self.generation, begin.format(DAY))
+        format!("{}-{}-{}", self.alias(CHAT), self.making, begin.format(DAY))
     }
 
-    /// All indices of messages.
-    pub(super) fn chats(&self) -> String {
-        format!("{}-chat-g{}-*", self.prefix, self.generation)
+    /// All indices of messages of this making.
+    pub(super) fn own_chats(&self) -> String {
+        format!("{}-{}-*", self.alias(CHAT), self.making)
     }
 
-    /// When the period of the index called `name` ends; nothing for one that is none of these.
+    pub(super) fn own_people(&self) -> String {
+        format!("{}-{}", self.alias(PEOPLE), self.making)
+    }
+
+    pub(super) fn own_checkpoints(&self) -> String {
+        format!("{}-{}", self.alias(CHECKPOINTS), self.making)
+    }
+
+    /// All indices of messages of all makings.
+    pub(super) fn all_chats(&self) -> String {
+        format!("{}-v*", self.alias(CHAT))
+    }
+
+    /// The kind of an index or a template of ours; nothing for a name that is none.
+    pub(super) fn kind_of(&self, name: &str) -> Option<&'static str> {
+        KINDS.into_iter().find(|kind| name.strip_prefix(&self.alias(kind)).is_some_and(|rest| rest.starts_with("-v")))
+    }
+
+    /// The making that an index or a template of ours belongs to; nothing for a name that is none.
+    pub(super) fn making_of(&self, name: &str) -> Option<Making> {
+        let rest = name.strip_prefix(&self.alias(self.kind_of(name)?))?.strip_prefix('-')?;
+        Making::parse(rest.split('-').next()?)
+    }
+
+    /// When the period of the index called `name` ends; nothing for one that holds no messages of ours.
     pub(super) fn end_of(&self, name: &str) -> Option<Timestamp> {
-        let day = name.strip_prefix(&format!("{}-chat-g{}-", self.prefix, self.generation))?;
+        let (_, day) = name.strip_prefix(&self.alias(CHAT))?.strip_prefix("-v")?.split_once('-')?;
         let end = self.period.end(NaiveDate::parse_from_str(day, DAY).ok()?);
         Timestamp::from_millis(end.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis()).ok()
     }
 
-    pub(super) fn people(&self) -> String {
-        format!("{}-people-g{}", self.prefix, self.generation)
-    }
-
-    pub(super) fn checkpoints(&self) -> String {
-        format!("{}-checkpoints-g{}", self.prefix, self.generation)
-    }
-
     fn policy(&self) -> String {
-        format!("{}-chat", self.prefix)
+        self.alias(CHAT)
     }
 
     /// What an index is made with, and whatever stands in `more`.
@@ -130,23 +197,19 @@ impl Layout {
         settings.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    fn chat_template(&self, korean: bool) -> Value {
+    fn chat_template(&self, korean: bool, is_live: bool) -> Value {
         let lifecycle = json!({"lifecycle": {"name": self.policy(), "parse_origination_date": true}});
         let settings = self.settings(self.shards, self.lifecycle_days.map(|_| ("index", lifecycle)));
-        json!({
-            "index_patterns": [self.chats()],
-            "priority": 300,
-            "template": {"settings": settings, "mappings": chat_mapping(korean), "aliases": {format!("{}-chat", self.prefix): {}}},
-            "_meta": {"schema": SCHEMA},
-        })
+        self.template(&self.own_chats(), CHAT, &settings, &chat_mapping(korean), is_live)
     }
 
-    fn other_template(&self, name: &str, mapping: &Value, aliases: &Value) -> Value {
-        let settings = self.settings(1, None);
+    fn template(&self, pattern: &str, kind: &str, settings: &Value, mapping: &Value, is_live: bool) -> Value {
+        let aliases = if is_live { json!({self.alias(kind): {}}) } else { json!({}) };
         json!({
-            "index_patterns": [name],
+            "index_patterns": [pattern],
             "priority": 300,
             "template": {"settings": settings, "mappings": mapping, "aliases": aliases},
+            "_meta": {"schema": SCHEMA},
         })
     }
 }
@@ -201,32 +264,28 @@ fn checkpoint_mapping() -> Value {
     })
 }
 
-/// Puts the templates, by which indices are made with the first document that belongs into them.
-pub(super) async fn prepare(client: &Client, layout: &Layout) -> Result<(), Fault> {
-    let korean = has_korean(client).await?;
-    if !korean {
-        tracing::info!("the cluster has no analyser for Korean (nori): texts are searched by our own terms alone");
-    }
-    if let Some(days) = layout.lifecycle_days {
-        let min_age = format!("{}d", days.saturating_add(layout.period.days_max()));
-        let phases = json!({"hot": {"actions": {}}, "delete": {"min_age": min_age, "actions": {"delete": {}}}});
-        let policy = json!({"policy": {"phases": phases}});
-        client.must(Method::Put, &format!("/_ilm/policy/{}", layout.policy()), Some(&policy)).await?;
-    }
-    let put = async |name: &str, template: Value| {
-        client.must(Method::Put, &format!("/_index_template/{name}"), Some(&template)).await.map(drop)
-    };
-    let (prefix, generation) = (&layout.prefix, layout.generation);
-    put(&format!("{prefix}-chat-g{generation}"), layout.chat_template(korean)).await?;
-    let aliases = json!({format!("{prefix}-people"): {}});
-    put(&layout.people(), layout.other_template(&layout.people(), &people_mapping(), &aliases)).await?;
-    put(&layout.checkpoints(), layout.other_template(&layout.checkpoints(), &checkpoint_mapping(), &json!({}))).await
+/// Puts the policy by which the cluster takes away old indices, where it is to.
+pub(super) async fn put_lifecycle(client: &Client, layout: &Layout) -> Result<(), Fault> {
+    let Some(days) = layout.lifecycle_days else { return Ok(()) };
+    let min_age = format!("{}d", days.saturating_add(layout.period.days_max()));
+    let phases = json!({"hot": {"actions": {}}, "delete": {"min_age": min_age, "actions": {"delete": {}}}});
+    let policy = json!({"policy": {"phases": phases}});
+    client.must(Method::Put, &format!("/_ilm/policy/{}", layout.policy()), Some(&policy)).await?;
+    Ok(())
 }
 
-/// Whether the cluster can analyse Korean.
-async fn has_korean(client: &Client) -> Result<bool, Fault> {
-    let text = json!({"analyzer": "nori", "text": "한국"});
-    Ok(client.send(Method::Post, "/_analyze", Some(&text)).await?.status < 400)
+/// Puts the templates of this making; what is made by them has the aliases if it is live.
+pub(super) async fn put_templates(client: &Client, layout: &Layout, korean: bool, is_live: bool) -> Result<(), Fault> {
+    let (people, checkpoints, one_shard) = (layout.own_people(), layout.own_checkpoints(), layout.settings(1, None));
+    let templates = [
+        (format!("{}-{}", layout.alias(CHAT), layout.making), layout.chat_template(korean, is_live)),
+        (people.clone(), layout.template(&people, PEOPLE, &one_shard, &people_mapping(), is_live)),
+        (checkpoints.clone(), layout.template(&checkpoints, CHECKPOINTS, &one_shard, &checkpoint_mapping(), is_live)),
+    ];
+    for (name, template) in templates {
+        client.must(Method::Put, &format!("/_index_template/{name}"), Some(&template)).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -236,7 +295,7 @@ mod tests {
     fn layout(period: Period, lifecycle_days: Option<u32>) -> Layout {
         Layout {
             prefix: "t".to_owned(),
-            generation: Generation::FIRST,
+            making: Making { schema: 1, generation: 2 },
             period,
             shards: 1,
             replicas: 0,
@@ -252,25 +311,39 @@ mod tests {
     #[test]
     fn messages_are_dated_by_the_period_of_their_sending() {
         for (period, index, end) in [
-            (Period::Day, "t-chat-g1-2024.02.29", "2024-03-01T00:00:00.000Z"),
-            (Period::Month, "t-chat-g1-2024.02.01", "2024-03-01T00:00:00.000Z"),
-            (Period::Year, "t-chat-g1-2024.01.01", "2025-01-01T00:00:00.000Z"),
+            (Period::Day, "t-chat-v1.2-2024.02.29", "2024-03-01T00:00:00.000Z"),
+            (Period::Month, "t-chat-v1.2-2024.02.01", "2024-03-01T00:00:00.000Z"),
+            (Period::Year, "t-chat-v1.2-2024.01.01", "2025-01-01T00:00:00.000Z"),
         ] {
             let layout = layout(period, None);
             let name = layout.chat(at("2024-02-29T23:59:59.999Z"));
             assert_eq!((name.as_str(), layout.end_of(&name)), (index, Some(at(end))));
         }
         let month = layout(Period::Month, None);
-        for other in ["t-chat-g2-2024.02.01", "t-chat-g1-x", "t-people-g1", "other"] {
+        for other in ["t-chat-v1.2-x", "t-people-v1.2", "t-chat-2024.02.01", "other"] {
             assert_eq!(month.end_of(other), None, "{other}");
         }
     }
 
     #[test]
+    fn names_tell_their_making_and_the_later_is_greater() {
+        let layout = layout(Period::Month, None);
+        let making = |schema, generation| Some(Making { schema, generation });
+        assert_eq!(layout.making_of("t-chat-v1.2-2024.02.01"), making(1, 2));
+        assert_eq!(layout.making_of("t-chat-v1.10"), making(1, 10));
+        assert_eq!(layout.making_of(&layout.own_checkpoints()), Some(layout.making));
+        for other in ["t-chat", "t-chatter-v1.2", "t-lag-v1.2", "u-chat-v1.2", "t-chat-v1", "t-people-vx.y"] {
+            assert_eq!(layout.making_of(other), None, "{other}");
+        }
+        assert!(making(1, 10) > making(1, 9) && making(2, 1) > making(1, 10));
+    }
+
+    #[test]
     fn the_clusters_own_lifecycle_is_asked_for_only_where_it_is_wanted() {
-        assert!(layout(Period::Month, None).chat_template(true)["template"]["settings"].get("index").is_none());
-        let template = layout(Period::Month, Some(30)).chat_template(false);
+        assert!(layout(Period::Month, None).chat_template(true, true)["template"]["settings"].get("index").is_none());
+        let template = layout(Period::Month, Some(30)).chat_template(false, false);
         assert_eq!(template["template"]["settings"]["index"]["lifecycle"]["name"], "t-chat");
         assert_eq!(template["template"]["mappings"]["properties"]["message"]["analyzer"], "standard");
+        assert_eq!(template["template"]["aliases"], json!({}), "nobody reads it");
     }
 }

@@ -1,6 +1,6 @@
 //! The index in Elasticsearch, 8.19 or 9: for any number of nodes, and for people with Kibana.
 //!
-//! * [`client`] speaks to the cluster; [`layout`] says which indices there are and what they look like;
+//! * [`layout`] says which indices there are and what they look like, [`generations`] which of them are read;
 //! * `write` and `find` are the two sides of the port; [`retention`] takes old indices away.
 //!
 //! Documents lie in indices dated by when their message was sent, so that an edit finds its document, and old ones go by whole indices. Each
@@ -8,9 +8,9 @@
 //! already, or something later.
 
 mod checkpoints;
-mod client;
 mod document;
 mod find;
+mod generations;
 mod layout;
 mod numbers;
 mod retention;
@@ -22,12 +22,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::Timestamp;
 
-use self::client::Client;
 use self::layout::Layout;
 pub use self::layout::Period;
 use super::{Document, Fault, Hit, Measure, Query, Ranked, Ranking, Refused, Rooms, Search, Span};
+use crate::elasticsearch::Client;
 use crate::log::TopicPartition;
-use crate::read_model::generations::Generation;
 use crate::read_model::{Checkpoint, Page};
 
 /// How to reach a cluster, and what to make there.
@@ -37,6 +36,8 @@ pub struct Options {
     pub url: crate::config::Secret,
     /// What every index and alias begins with.
     pub prefix: String,
+    /// Which making of the index is written. A greater one is made beside the one that is live, and takes over from it.
+    pub generation: u32,
     /// How long a time one index of messages covers.
     pub period: Period,
     /// Shards of a new index.
@@ -60,6 +61,7 @@ impl Options {
         Self {
             url,
             prefix: prefix.to_owned(),
+            generation: 1,
             period: Period::Month,
             shards: 1,
             replicas: 1,
@@ -69,18 +71,24 @@ impl Options {
             lifecycle_days: None,
         }
     }
+
+    /// What tells this making of the index from others: who writes another one shares no work with who writes this.
+    #[must_use]
+    pub fn making(&self) -> String {
+        layout::Making::of(self.generation).to_string()
+    }
 }
 
-/// Opens a generation of the index. Nothing is asked of the cluster yet: what it needs is made before the first document is written, so
+/// Opens the index. Nothing is asked of the cluster yet: what it needs is made before the first document is written, so
 /// that a cluster that is away keeps nobody from starting.
 ///
 /// # Errors
 /// [`Fault::Unavailable`] for what is no URL.
-pub fn open(options: &Options, generation: Generation) -> Result<Arc<dyn Search>, Fault> {
+pub fn open(options: &Options) -> Result<Arc<dyn Search>, Fault> {
     let client = Client::new(options.url.reveal(), options.request_max)?;
     Ok(Arc::new(Index {
         client,
-        layout: Layout::new(options, generation),
+        layout: Layout::new(options),
         bulk_bytes_max: options.bulk_bytes_max,
         prepared: tokio::sync::OnceCell::new(),
     }))
@@ -96,7 +104,7 @@ struct Index {
 
 impl Index {
     async fn prepare(&self) -> Result<(), Fault> {
-        self.prepared.get_or_try_init(|| layout::prepare(&self.client, &self.layout)).await.copied()
+        self.prepared.get_or_try_init(|| generations::prepare(&self.client, &self.layout)).await.copied()
     }
 }
 
@@ -122,6 +130,10 @@ impl Search for Index {
     async fn advance(&self, partition: TopicPartition, expected: Checkpoint, next: Checkpoint) -> Result<(), Fault> {
         self.prepare().await?;
         checkpoints::advance(&self.client, &self.layout, partition, expected, next).await
+    }
+
+    async fn take_over(&self) -> Result<bool, Fault> {
+        generations::take_over(&self.client, &self.layout).await
     }
 
     async fn expire(&self, before: Timestamp) -> Result<u64, Fault> {

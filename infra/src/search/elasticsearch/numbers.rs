@@ -2,12 +2,11 @@
 //! only its own highest; the cluster says by how much it may be wrong, and that is handed on.
 
 use domain::Timestamp;
-use elasticsearch::http::Method;
 use serde_json::{Value, json};
 
-use super::client::Client;
 use super::find::filters;
 use super::layout::Layout;
+use crate::elasticsearch::{Client, Method};
 use crate::search::{Count, Fault, Measure, Ranked, Ranking, Rooms, Span};
 
 /// How many more rows each shard tells than are asked for: what is just below the line on one shard is then still seen.
@@ -21,8 +20,8 @@ pub(super) async fn series(
     edges: &[Timestamp],
 ) -> Result<Vec<u64>, Fault> {
     let (index, rooms) = match measure {
-        Measure::Registrations => (layout.people(), &Rooms::All),
-        Measure::Messages | Measure::Word(_) => (layout.chats(), rooms),
+        Measure::Registrations => (layout.live_people(), &Rooms::All),
+        Measure::Messages | Measure::Word(_) => (layout.live_chats(), rooms),
     };
     let mut filter = filters(rooms, None, edges.first().copied(), edges.last().copied());
     if let Measure::Word(word) = measure {
@@ -63,7 +62,7 @@ pub(super) async fn top(
         "order": [{"_count": "desc"}, {"_key": "asc"}],
     }});
     let filter = filters(rooms, None, Some(span.from), Some(span.until));
-    let found = aggregate(client, &layout.chats(), &filter, &aggregation).await?;
+    let found = aggregate(client, &layout.live_chats(), &filter, &aggregation).await?;
     let number = |value: &Value, name: &str| value.get(name).and_then(Value::as_u64).unwrap_or_default();
     let rows = found.get("buckets").and_then(Value::as_array).into_iter().flatten();
     let read = |row: &Value| {

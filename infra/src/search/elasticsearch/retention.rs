@@ -1,15 +1,14 @@
 //! Takes away what is older than it may be, by whole indices: nothing is searched for and deleted one by one.
 
 use domain::Timestamp;
-use elasticsearch::http::Method;
 
-use super::client::Client;
 use super::layout::Layout;
+use crate::elasticsearch::{Client, Method};
 use crate::search::Fault;
 
 /// Deletes the indices whose whole period lies before `before`; says how many.
 pub(super) async fn expire(client: &Client, layout: &Layout, before: Timestamp) -> Result<u64, Fault> {
-    let list = client.must(Method::Get, &format!("/_cat/indices/{}?format=json&h=index", layout.chats()), None).await?;
+    let list = client.must(Method::Get, &format!("/_cat/indices/{}?format=json&h=index", layout.all_chats()), None).await?;
     let names = list.as_array().into_iter().flatten().filter_map(|row| row.get("index")?.as_str());
     let over: Vec<String> =
         names.filter(|name| layout.end_of(name).is_some_and(|end| end <= before)).map(str::to_owned).collect();

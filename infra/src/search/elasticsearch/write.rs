@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::client::Client;
 use super::document::{Lines, lines};
 use super::layout::Layout;
+use crate::elasticsearch::{Client, Unavailable};
 use crate::search::{Document, Fault, Refused};
 
 /// How often a document is tried in one call.
@@ -77,9 +77,7 @@ async fn write(client: &Client, mut waiting: Vec<Lines>) -> Result<Vec<Refused>,
             }
             // The request as a whole: too large for the cluster, or not allowed.
             Ok(answer) => why = format!("Elasticsearch answered {} to a bulk request", answer.status),
-            Err(fault) if attempt >= ATTEMPTS_MAX => return Err(fault),
-            Err(Fault::Unavailable(reason)) => why = reason,
-            Err(fault) => return Err(fault),
+            Err(Unavailable(reason)) => why = reason,
         }
         if waiting.is_empty() {
             break;

@@ -113,6 +113,11 @@ impl Search for Index {
         Ok(read_model::sqlite::move_checkpoint(&mut connection, partition, expected, next).await?)
     }
 
+    async fn take_over(&self) -> Result<bool, Fault> {
+        // There is only the one file.
+        Ok(false)
+    }
+
     async fn expire(&self, before: Timestamp) -> Result<u64, Fault> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(fault)?;
         let gone = write::expire(&mut transaction, before).await?;

@@ -1,36 +1,46 @@
-//! Requests to a cluster, by the official client.
+//! Requests to an Elasticsearch cluster (8.19 or 9), by the official client: for the search index, and for whatever else is written there.
+//!
+//! It knows no index and no document. What is to be tried again later is [`Unavailable`], and everything else an [`Answer`].
 
 use std::time::Duration;
 
 use elasticsearch::auth::Credentials;
-use elasticsearch::http::Method;
+pub use elasticsearch::http::Method;
 use elasticsearch::http::headers::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use elasticsearch::http::response::Response;
 use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 use serde_json::Value;
 
-use crate::search::Fault;
-
 /// The most characters of an answer that are shown in a fault.
 const SHOWN_MAX: usize = 300;
 
+/// There is no answer, or one that says to try again later.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
 /// A cluster.
-pub(super) struct Client {
+pub struct Client {
     transport: Transport,
 }
 
 /// What the cluster answered.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Value,
+#[derive(Debug)]
+pub struct Answer {
+    /// The status of HTTP: below 500, and not 429.
+    pub status: u16,
+    /// The body; null where there is none.
+    pub body: Value,
 }
 
 impl Client {
+    /// A client of the cluster at `url`, which may hold user and password. Nothing is asked yet. A request takes `request_max` at most.
+    ///
     /// # Errors
-    /// [`Fault::Unavailable`] for what is no URL.
-    pub(super) fn new(url: &str, request_max: Duration) -> Result<Self, Fault> {
+    /// [`Unavailable`] for what is no URL.
+    pub fn new(url: &str, request_max: Duration) -> Result<Self, Unavailable> {
         let mut url =
-            reqwest::Url::parse(url).map_err(|error| Fault::Unavailable(format!("search.elasticsearch_url: {error}")))?;
+            reqwest::Url::parse(url).map_err(|error| Unavailable(format!("the URL of Elasticsearch cannot be read: {error}")))?;
         let credentials = url.password().map(|password| Credentials::Basic(decoded(url.username()), decoded(password)));
         // Both belong into a header, and not into what the client may log.
         let _cannot_fail = (url.set_username(""), url.set_password(None));
@@ -38,15 +48,15 @@ impl Client {
         if let Some(credentials) = credentials {
             builder = builder.auth(credentials);
         }
-        let transport = builder.build().map_err(|error| Fault::Unavailable(error.to_string()))?;
+        let transport = builder.build().map_err(|error| Unavailable(error.to_string()))?;
         Ok(Self { transport })
     }
 
     /// Sends JSON, or nothing, and reads JSON.
     ///
     /// # Errors
-    /// [`Fault::Unavailable`] where there is no answer, or one that says to try again later (429 and 5xx).
-    pub(super) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Fault> {
+    /// [`Unavailable`] where there is no answer, or one that says to try again later (429 and 5xx).
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Unavailable> {
         self.exchange(method, path, "application/json", body.map(Value::to_string)).await
     }
 
@@ -54,17 +64,23 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub(super) async fn send_lines(&self, path: &str, lines: String) -> Result<Answer, Fault> {
+    pub async fn send_lines(&self, path: &str, lines: String) -> Result<Answer, Unavailable> {
         self.exchange(Method::Post, path, "application/x-ndjson", Some(lines)).await
     }
 
-    async fn exchange(&self, method: Method, path: &str, content: &'static str, body: Option<String>) -> Result<Answer, Fault> {
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        content: &'static str,
+        body: Option<String>,
+    ) -> Result<Answer, Unavailable> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));
         let sent = self.transport.send(method, path, headers, None::<&()>, body, None).await;
-        let answer = read(sent.map_err(|error| Fault::Unavailable(error.to_string()))?).await?;
+        let answer = read(sent.map_err(|error| Unavailable(error.to_string()))?).await?;
         if answer.status == 429 || answer.status >= 500 {
-            return Err(Fault::Unavailable(answer.told()));
+            return Err(Unavailable(answer.told()));
         }
         Ok(answer)
     }
@@ -72,20 +88,20 @@ impl Client {
     /// As [`Self::send`], where nothing but a success will do.
     ///
     /// # Errors
-    /// [`Fault::Unavailable`].
-    pub(super) async fn must(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Fault> {
+    /// [`Unavailable`].
+    pub async fn must(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Unavailable> {
         let answer = self.send(method, path, body).await?;
-        if answer.status >= 400 { Err(Fault::Unavailable(answer.told())) } else { Ok(answer.body) }
+        if answer.status >= 400 { Err(Unavailable(answer.told())) } else { Ok(answer.body) }
     }
 }
 
-async fn read(response: Response) -> Result<Answer, Fault> {
+async fn read(response: Response) -> Result<Answer, Unavailable> {
     let status = response.status_code().as_u16();
-    let bytes = response.bytes().await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    let bytes = response.bytes().await.map_err(|error| Unavailable(error.to_string()))?;
     // What is no JSON is none of Elasticsearch's: a proxy that says that it is away.
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     if body.is_null() && status < 400 && !bytes.is_empty() {
-        return Err(Fault::Unavailable(format!("the answer with status {status} is not JSON")));
+        return Err(Unavailable(format!("the answer with status {status} is not JSON")));
     }
     Ok(Answer { status, body })
 }
