@@ -22,6 +22,7 @@ use infra::saga_state;
 use infra::tokens::{SealingKey, ServiceSecret, SignedHere, Verifier};
 use orchestrator::Orchestrator;
 use projectors::Projectors;
+use projectors::search::Indexer;
 use query_api::{Ports, QueryApi};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -128,7 +129,10 @@ impl Ground {
         tokio::spawn(projectors.run(self.cancel.clone()));
         let read_model = Current::follow(generations, LEASE, &self.cancel).await.unwrap();
         let (log, verifier, clock) = (Arc::clone(&self.log), Arc::clone(&self.verifier), Arc::clone(&self.clock));
-        let ports = Ports { read_model, log, verifier, clock };
+        let index = infra::search::sqlite::open(&self.folder.join("search.sqlite")).await.unwrap();
+        let indexer = Indexer::start(projectors::search::Options::default(), Arc::clone(&log), Arc::clone(&index)).await.unwrap();
+        tokio::spawn(indexer.run(self.cancel.clone()));
+        let ports = Ports { read_model, search: Some(index), log, verifier, clock };
         let queries = QueryApi::start(query_api::Options::default(), ports, &self.cancel);
         let routes = query_api::router(Arc::clone(&queries));
         (queries, routes)

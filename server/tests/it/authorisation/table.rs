@@ -24,6 +24,10 @@ pub enum Expected {
 pub struct Row {
     pub method: &'static str,
     pub path: &'static str,
+    /// What follows the path.
+    pub query: &'static str,
+    /// Whether administrators may see words of what was said: they see numbers of all rooms, and of words too.
+    pub counts_words: bool,
     /// Who `{userId}` is.
     pub user: &'static str,
     pub body: Option<&'static str>,
@@ -48,12 +52,18 @@ const ROOM: Expected = Good(200, "/roomId");
 const PERSON: Expected = Good(200, "/userId");
 
 const fn row(method: &'static str, path: &'static str, expected: &'static [Expected; 6]) -> Row {
-    Row { method, path, user: "me", body: None, another: None, open: false, expected }
+    Row { method, path, query: "", counts_words: false, user: "me", body: None, another: None, open: false, expected }
 }
 
 impl Row {
     const fn of(self, user: &'static str) -> Self {
         Self { user, ..self }
+    }
+    const fn asks(self, query: &'static str) -> Self {
+        Self { query, ..self }
+    }
+    const fn counts_words(self) -> Self {
+        Self { counts_words: true, ..self }
     }
     const fn sends(self, body: &'static str) -> Self {
         Self { body: Some(body), ..self }
@@ -117,6 +127,19 @@ pub const ROWS: &[Row] = &[
         .sends(r#"{"number": 1}"#)
         .another(r#"{"number": 1, "onBehalfOf": "mia"}"#),
     row("GET", "/chat/mentions", &[PAGE, PAGE, PAGE, PAGE, PAGE, PAGE]),
+    row("GET", "/chat/search", &[PAGE, PAGE, PAGE, PAGE, PAGE, PAGE]),
+    row("GET", "/chat/search", &[NO_ROOM, PAGE, PAGE, PAGE, NO_ROOM, PAGE]).asks("?room={roomId}&q=geheim"),
+    row("GET", "/chat/stats/series", &[SERIES, SERIES, SERIES, SERIES, SERIES, SERIES]).asks("?name=chatAdd"),
+    row("GET", "/chat/stats/series", &[NO_ROOM, SERIES, SERIES, SERIES, SERIES, SERIES]).asks("?name=chatAdd&room={roomId}"),
+    row("GET", "/chat/stats/series", &[NO_ROOM, SERIES, SERIES, SERIES, SERIES, SERIES])
+        .asks("?name=word&word=geheim&room={roomId}"),
+    row("GET", "/chat/stats/series", &[NAME, NAME, NAME, NAME, SERIES, NAME]).asks("?name=userAdd"),
+    row("GET", "/chat/stats/words", &[PAGE, PAGE, PAGE, PAGE, PAGE, PAGE]).counts_words(),
+    row("GET", "/chat/stats/words", &[NO_ROOM, PAGE, PAGE, PAGE, PAGE, PAGE]).asks("?room={roomId}").counts_words(),
+    row("GET", "/chat/stats/rooms", &[PAGE, PAGE, PAGE, PAGE, PAGE, PAGE]),
+    row("GET", "/chat/stats/rooms", &[NO_ROOM, PAGE, PAGE, PAGE, PAGE, PAGE]).asks("?room={roomId}"),
+    row("GET", "/chat/stats/people", &[PAGE, PAGE, PAGE, PAGE, PAGE, PAGE]),
+    row("GET", "/chat/stats/people", &[NO_ROOM, PAGE, PAGE, PAGE, PAGE, PAGE]).asks("?room={roomId}"),
     row("POST", "/chat/ws-ticket", &[TICKET, TICKET, TICKET, TICKET, TICKET, TICKET]),
     // Without a handshake; the socket has tests of its own beside this file.
     row("GET", "/chat/ws", &[NO_SOCKET, NO_SOCKET, NO_SOCKET, NO_SOCKET, NO_SOCKET, NO_SOCKET]),
@@ -162,6 +185,7 @@ pub const ROWS: &[Row] = &[
 
 const MADE_ROOM: Expected = Good(201, "/roomId");
 const SENT: Expected = Good(201, "/number");
+const SERIES: Expected = Good(200, "/buckets");
 const ONE: Expected = Good(200, "/text");
 const TICKET: Expected = Good(201, "/ticket");
 const NO_SOCKET: Expected = Problem(400, "header-invalid");

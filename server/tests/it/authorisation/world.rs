@@ -170,7 +170,7 @@ impl World {
 
     /// A row's request as `role` makes it: path and body, with `room` in it.
     pub async fn request(&self, row: &Row, role: Role, room: &Room) -> (String, Option<String>) {
-        let path = row.path.replace("{roomId}", &room.id).replace("{number}", "1");
+        let path = format!("{}{}", row.path, row.query).replace("{roomId}", &room.id).replace("{number}", "1");
         let mut path = path.replace("{emoji}", "%F0%9F%91%8D").replace("{userId}", row.user);
         let registration = SagaId::of_registration(&UserId::parse("olga").unwrap(), REGISTRATION_KEY).to_string();
         if row.path.starts_with("/user/sessions/") {
