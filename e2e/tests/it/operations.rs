@@ -16,7 +16,7 @@ use crate::stage;
 /// The page that names every metric.
 const DOCUMENTED: &str = include_str!("../../../docs/metrics.md");
 /// What stays silent while all is well.
-const OF_TROUBLE: [&str; 14] = [
+const OF_TROUBLE: [&str; 16] = [
     "sarangbang_appends_unconfirmed_total",
     "sarangbang_commands_rate_limited_total",
     "sarangbang_events_parked_total",
@@ -30,6 +30,8 @@ const OF_TROUBLE: [&str; 14] = [
     "sarangbang_records_ignored_total",
     "sarangbang_saga_steps_repeated_total",
     "sarangbang_sagas_unreadable_total",
+    "sarangbang_search_faults_total",
+    "sarangbang_search_retries_total",
     "sarangbang_streams_unreadable_total",
 ];
 

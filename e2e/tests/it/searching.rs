@@ -27,7 +27,7 @@ async fn an_outage_of_elasticsearch_stops_nobody_and_loses_nothing() -> Result<(
     settings.extend([
         ("search.kind", "elasticsearch".to_owned()),
         ("search.elasticsearch_url", format!("http://127.0.0.1:{}", proxy.port)),
-        ("search.index_prefix", format!("e2e-{}", infra::random::uuid_v4().simple())),
+        ("search.index_prefix", format!("e2e_{}", infra::random::uuid_v4().simple())),
         ("search.replicas", "0".to_owned()),
         ("search.request_ms_max", "2000".to_owned()),
         ("rate.commands_per_second", "1000".to_owned()),
