@@ -1,4 +1,6 @@
 //! What every adapter of the port [`infra::search::Search`] must do. [`contract`] makes a test of each function here for one adapter.
+//!
+//! Long because the contract is one: what an adapter must do is read in one place.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
