@@ -1,15 +1,17 @@
-//! The web front: the chat page and its assets, compiled into the program.
+//! The web front: the chat page, the page of numbers, and their assets, compiled into the program.
 //!
-//! The page is HTML, CSS and ES modules as they stand under `assets/`; there is no build step and nothing is fetched from
-//! elsewhere. This crate holds no session and talks to nobody: the page's own requests go to the services on the same origin, with
-//! the HttpOnly cookie that auth-api sets. The names in the page that tests may rely on are listed at the top of
-//! `assets/index.html`.
+//! The pages are HTML, CSS and ES modules as they stand under `assets/`; there is no build step and nothing is fetched from
+//! elsewhere. This crate holds no session and talks to nobody: the pages' own requests go to the services on the same origin, with
+//! the HttpOnly cookie that auth-api sets. The names in a page that tests may rely on are listed at its top.
+//!
+//! Charts are drawn by [uPlot](https://github.com/leeoniya/uPlot) 1.6.32 (MIT), whose files stand under `assets/vendor/uplot` as its author
+//! publishes them on the npm registry. Only the page of numbers loads it.
 //!
 //! # How to add an asset
 //!
-//! 1. Put the file under `assets/css` or `assets/js`.
+//! 1. Put the file under `assets/css` or `assets/js`, a page beside `index.html`.
 //! 2. Add its line to the table in `assets.rs`.
-//! 3. Refer to it from `index.html`, or import it from a module; a test fails for a file that is missing here or referred to by nobody.
+//! 3. Refer to it from a page, or import it from a module; a test fails for a file that is missing here or referred to by nobody.
 
 mod assets;
 
@@ -107,6 +109,7 @@ mod tests {
                 "js" => "text/javascript; charset=utf-8",
                 "css" => "text/css; charset=utf-8",
                 "svg" => "image/svg+xml",
+                _ if asset.path.ends_with("/LICENSE") => "text/plain; charset=utf-8",
                 _ => "text/html; charset=utf-8",
             };
             assert_eq!(header(&response, &CONTENT_TYPE), wanted, "{}", asset.path);

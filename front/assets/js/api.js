@@ -12,6 +12,9 @@ const SIGNING = new Set(['/user/login', '/user/token']);
 const TOKEN_MS_ASSUMED = 60_000;
 /** How many read tokens are carried to later queries; older ones are surely there by then. */
 const READ_TOKENS_MAX = 8;
+/** How often, and after which pause, a query is asked again that the read model is behind for. */
+const PATIENT_TRIES = 20;
+const PATIENT_MS = 500;
 
 /** The server said no: RFC 9457 problem details. */
 export class Problem extends Error {
@@ -127,6 +130,18 @@ function lifeMs(signedIn, date) {
   return Number.isFinite(lasts) && lasts > 0 ? lasts : TOKEN_MS_ASSUMED;
 }
 
+/** Asks a query again for as long as the read model is behind what was written. */
+export async function patiently(work) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (error.code !== 'read-model-behind' || tries >= PATIENT_TRIES) throw error;
+      await new Promise((done) => { setTimeout(done, error.retryAfterMs ?? PATIENT_MS); });
+    }
+  }
+}
+
 const part = encodeURIComponent;
 const roomPath = (room) => `/chat/rooms/${part(room)}`;
 const messagePath = (room, number) => `${roomPath(room)}/messages/${part(number)}`;
@@ -155,6 +170,12 @@ export const api = {
   remove: (room, number, key) => call('DELETE', messagePath(room, number), { key }),
   react: (room, number, emoji, key) => call('PUT', `${messagePath(room, number)}/reactions/${part(emoji)}`, { key }),
   unreact: (room, number, emoji, key) => call('DELETE', `${messagePath(room, number)}/reactions/${part(emoji)}`, { key }),
+
+  search: (query) => call('GET', '/chat/search', { query }),
+  series: (query) => call('GET', '/chat/stats/series', { query }),
+  words: (query) => call('GET', '/chat/stats/words', { query }),
+  busiestRooms: (query) => call('GET', '/chat/stats/rooms', { query }),
+  busiestPeople: (query) => call('GET', '/chat/stats/people', { query }),
 
   friends: () => call('GET', '/chat/friends', { query: { limit: 200 } }),
   befriend: (user, key) => call('PUT', `/chat/friends/${part(user)}`, { key }),

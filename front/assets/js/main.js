@@ -2,9 +2,10 @@
 
 import { Alerts } from './alerts.js';
 import { api, describe, Problem } from './api.js';
+import { appearance } from './appearance.js';
 import { Directory, NewRoom } from './dialogs.js';
 import { avatar, byId, setText } from './dom.js';
-import { currentLanguage, setLanguage, t, translatePage } from './i18n.js';
+import { t } from './i18n.js';
 import { uuidV7 } from './ids.js';
 import { Live } from './live.js';
 import { Names } from './names.js';
@@ -13,6 +14,7 @@ import { Outbox } from './outbox.js';
 import { People } from './people.js';
 import { OpenRoom } from './room.js';
 import { FOLLOWED_MAX, RoomList } from './roomlist.js';
+import { Search } from './search.js';
 import { Renewal } from './session.js';
 
 /** Who was signed in here last: the chat goes on while the sign-in is down. */
@@ -26,6 +28,7 @@ function start(me) {
   const names = new Names((userId) => {
     session?.open.renamed(userId);
     session?.list.draw();
+    session?.search.draw();
     if (userId === session?.me.userId) showMe();
   });
   const list = new RoomList(me.userId, names, {
@@ -78,6 +81,9 @@ function start(me) {
   list.presenceOf = (userId) => session?.people.of(userId) ?? null;
   const looksAt = (room) => !document.hidden && document.hasFocus() && session.open.wanted === room;
   session.alerts = new Alerts(me.userId, names, list, { looksAt, open: goTo });
+  const rooms = new Names(() => session?.search.draw(), async (room) => list.nameOf(list.find(room) ?? (await api.room(room))));
+  session.search = new Search({ names, rooms, room: () => session.open.wanted, open: goTo, shown: () => session.open.members.hide() });
+  session.open.members.shown = () => session.search.show(false);
   showMe();
   showPage('yes');
   localStorage.setItem(REMEMBERED, me.userId);
@@ -89,12 +95,13 @@ function start(me) {
 
 function stop() {
   if (!session) return;
-  const { alerts, list, live, outbox, open, people, renewal } = session;
+  const { alerts, list, live, outbox, open, people, renewal, search } = session;
   session = null;
   renewal.stop();
   live.stop();
   alerts.stop();
   people.stop();
+  search.stop();
   outbox.stop();
   list.stop();
   open.stop();
@@ -215,35 +222,6 @@ byId('sign-out-button').addEventListener('click', async () => {
   showPage('no');
 });
 
-// --- language and colours ---
-
-function translate() {
-  translatePage();
-  const theme = document.documentElement.dataset.theme || 'auto';
-  byId('language-button').textContent = currentLanguage() === 'ko' ? 'EN' : '한';
-  byId('language-button').title = t('language');
-  byId('language-button').setAttribute('aria-label', t('language'));
-  byId('theme-button').textContent = { auto: '◐', light: '☀', dark: '☾' }[theme];
-  byId('theme-button').title = t('theme', { mode: t(`theme.${theme}`) });
-  byId('theme-button').setAttribute('aria-label', byId('theme-button').title);
-  session?.list.draw();
-  session?.open.redraw();
-  session?.alerts.draw();
-}
-
-byId('language-button').addEventListener('click', () => {
-  setLanguage(currentLanguage() === 'ko' ? 'en' : 'ko');
-  translate();
-});
-
-byId('theme-button').addEventListener('click', () => {
-  const modes = ['auto', 'light', 'dark'];
-  const next = modes[(modes.indexOf(document.documentElement.dataset.theme || 'auto') + 1) % modes.length];
-  document.documentElement.dataset.theme = next;
-  localStorage.setItem('sarangbang.theme', next);
-  translate();
-});
-
 byId('back-button').addEventListener('click', () => goTo(null));
 addEventListener('hashchange', route);
 new NewRoom(async (room) => {
@@ -252,8 +230,12 @@ new NewRoom(async (room) => {
 });
 new Directory({ join: (room) => session.open.join(room), open: goTo });
 
-document.documentElement.dataset.theme = localStorage.getItem('sarangbang.theme') ?? 'auto';
-translate();
+appearance(() => {
+  session?.list.draw();
+  session?.open.redraw();
+  session?.alerts.draw();
+  session?.search.draw();
+});
 try {
   start(await api.me());
 } catch (error) {

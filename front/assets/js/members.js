@@ -11,6 +11,7 @@ export class Members {
     this.me = me;
     this.names = names;
     this.room = null;
+    this.shown = () => {}; // called before the panel is shown
     this.known = []; // the members of the room, as far as they were asked for
     this.changed = debounced(() => this.#load(), 300);
     this.listeners = new AbortController();
@@ -52,11 +53,16 @@ export class Members {
     return others.map((member) => ({ userId: member.userId, userName: member.userName || member.userId }));
   }
 
+  hide() {
+    this.#show(false);
+  }
+
   #visible() {
     return !byId('members-panel').hidden;
   }
 
   #show(visible) {
+    if (visible) this.shown();
     byId('members-panel').hidden = !visible;
     byId('members-button').setAttribute('aria-expanded', String(visible));
     if (visible && this.known.length === 0) this.#load();

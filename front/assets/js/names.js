@@ -1,4 +1,4 @@
-// Display names by user id: asked for once, a few at a time.
+// Display names by id, of people or of rooms: asked for once, a few at a time.
 
 import { api } from './api.js';
 
@@ -6,9 +6,10 @@ const ASKING_MAX = 4;
 const KNOWN_MAX = 5_000;
 
 export class Names {
-  /** `changed(userId)` is called when a name becomes known. */
-  constructor(changed) {
+  /** `changed(id)` is called when a name becomes known; `ask(id)` asks for one. */
+  constructor(changed, ask = async (userId) => (await api.person(userId)).userName) {
     this.changed = changed;
+    this.ask = ask;
     this.known = new Map();
     this.waiting = [];
     this.asking = 0;
@@ -41,7 +42,7 @@ export class Names {
     this.asking += 1;
     const userId = this.waiting.shift();
     try {
-      this.learn(userId, (await api.person(userId)).userName);
+      this.learn(userId, await this.ask(userId));
     } catch {
       // A name that cannot be had is no trouble worth showing: the id stands in its place.
     }

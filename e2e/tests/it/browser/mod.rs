@@ -1,10 +1,13 @@
 //! People at browser windows: a real Chromium, the real page, the real program.
 
 mod access;
+mod analytics;
 mod friends;
 mod history;
 mod looks;
 mod renewal;
+mod rooms;
+mod search;
 mod sending;
 mod talk;
 mod writing;
@@ -96,6 +99,16 @@ async fn sign_in(window: &Window, url: &str, id: &str) -> Result<()> {
     window.enter("#sign-in-id", id).await?;
     window.enter("#sign-in-password", PASSWORD).await?;
     window.click("#register-button").await?;
+    window.shown("#app").await
+}
+
+/// Gives the role to somebody who is signed in at the window; their sessions end with that, and they sign in anew.
+async fn make_administrator(scene: &Scene, window: &Window, user: &str) -> Result<()> {
+    scene.system.node.tool(&["admin", "grant", user], &[]).await?;
+    window.open(&scene.url()).await?;
+    window.enter("#sign-in-id", user).await?;
+    window.enter("#sign-in-password", PASSWORD).await?;
+    window.click("#sign-in-button").await?;
     window.shown("#app").await
 }
 
