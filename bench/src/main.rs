@@ -38,6 +38,10 @@ use clap::Parser;
 use row::{On, Row};
 use scale::Scale;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures rows of the table.
 #[derive(Parser)]
 struct Arguments {

@@ -20,6 +20,11 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use compose::Role;
 
+/// What one thread allocates, another frees here: a command, its record, the rows that it changes. The system's own allocator goes its slow way
+/// then, the slower the longer a node runs (`docs/adr/0029-an-allocator-of-our-own.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long tasks that nobody waits for may take to end with the process.
 const LEFTOVERS_DURATION_MAX: Duration = Duration::from_secs(1);
 

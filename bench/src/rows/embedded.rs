@@ -33,7 +33,7 @@ impl Row for Embedded {
 
     async fn measure(&self, on: On, scale: Scale) -> Result<Vec<Line>> {
         let world = World::start(on, scale).await?;
-        let messages = scale.pick(200_000, 2_000);
+        let messages = scale.pick(100_000, 2_000);
         // The first run warms both sides up, and gives the limit its values.
         load::closed(&world.messages(messages)?, messages, 256).await?;
         let bare = Arc::new(BareFjall::start(&world.place, &world.records(messages).await?)?);

@@ -33,7 +33,7 @@ impl Row for SendMessage {
 
     async fn measure(&self, on: On, scale: Scale) -> Result<Vec<Line>> {
         let world = World::start(on, scale).await?;
-        let messages = scale.pick(200_000, 2_000);
+        let messages = scale.pick(100_000, 2_000);
         // The first run warms both sides up, and gives the limit its records.
         let warm = world.messages(messages)?;
         load::closed(&warm, messages, HALF_LOAD_OF).await?;
