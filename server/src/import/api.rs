@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use domain::room::Role;
 use domain::{CommandId, RoomId, Timestamp, UserId};
 use reqwest::header::{self, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -121,6 +122,8 @@ pub struct MessageView {
 pub struct MemberView {
     /// Who.
     pub user_id: UserId,
+    /// As what.
+    pub role: Role,
 }
 
 /// A person as far as an import cares.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::CommandId;
+use domain::room::Role;
+use domain::{CommandId, UserId};
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
@@ -90,9 +91,9 @@ pub async fn remaining(run: &Run, room: Room) -> Result<Remaining, Stopped> {
 
 async fn resume(run: &Run, room: &Room) -> Result<(bool, usize), Fault> {
     // The room's owner is asked first: the read model may be behind, and what it does not show yet would be said a second time.
-    // Whoever made the room is in it, so that joining changes nothing; the answer stands for all that the room has so far.
+    // For somebody who is in it joining changes nothing; the answer stands for all that the room has so far.
     let joining = CommandId::from_uuid(infra::random::uuid_v7());
-    let reached = match run.api.join(joining, room.id, &room.maker.id, room.since).await {
+    let reached = match run.api.join(joining, room.id, &insider(run, room).await?, room.since).await {
         Err(fault) if fault.is("room-not-found") => return Ok((true, 0)),
         reached => reached?,
     };
@@ -114,6 +115,24 @@ async fn resume(run: &Run, room: &Room) -> Result<(bool, usize), Fault> {
         number = last.number;
         page.iter().for_each(|message| aligned.pass(&room.steps, message));
     }
+}
+
+/// Who is in the room: whoever made it, whom no import takes out; where queries know that they have left it since, an owner in their
+/// place, whom no import made one.
+async fn insider(run: &Run, room: &Room) -> Result<UserId, Fault> {
+    let (mut owner, mut cursor) = (None, None);
+    while let Some(page) = run.api.members(room.id, cursor.as_deref()).await? {
+        if page.items.iter().any(|member| member.user_id == room.maker.id) {
+            return Ok(room.maker.id.clone());
+        }
+        let owners = page.items.into_iter().filter(|member| member.role == Role::Owner);
+        owner = owner.or_else(|| owners.map(|member| member.user_id).next());
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(owner.unwrap_or_else(|| room.maker.id.clone()))
 }
 
 /// Follows the messages of a room along the steps that made them; messages that no step made are others' and passed over.
@@ -227,8 +246,8 @@ fn settle(
 
 #[cfg(test)]
 mod tests {
+    use domain::Timestamp;
     use domain::text::{MessageText, UserName};
-    use domain::{Timestamp, UserId};
 
     use super::*;
     use server::archive::plan::LineId;
