@@ -34,6 +34,10 @@ use super::world::{PATIENCE, until};
 pub struct Services {
     /// Where the public routes are.
     pub address: SocketAddr,
+    /// The internal listener of command-api: `http://…`.
+    pub internal_commands: String,
+    /// The internal listener of auth-api.
+    pub internal_accounts: String,
     cluster: Arc<Cluster>,
     cancel: CancellationToken,
     _folder: tempfile::TempDir,
@@ -56,14 +60,15 @@ impl Services {
         let folder = tempfile::tempdir().unwrap();
         let ground = Ground::lay(folder.path().to_owned(), forge).await;
         let cancel = ground.cancel.clone();
-        let (cluster, commands, internal) = ground.commands().await;
+        let (cluster, commands, internal_commands) = ground.commands().await;
         let (queries, read) = ground.queries().await;
-        let public = commands.merge(read).merge(ground.accounts()).merge(ground.sagas(internal).await);
+        let (accounts, internal_accounts) = ground.accounts().await;
+        let public = commands.merge(read).merge(accounts).merge(ground.sagas(&internal_commands).await);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         serve(listener, layers::complete(public, layers::Limits::default()));
         until("every partition is served", async || cluster.unserved().is_empty() && queries.waiting_for().is_empty()).await;
-        Self { address, cluster, cancel, _folder: folder }
+        Self { address, internal_commands, internal_accounts, cluster, cancel, _folder: folder }
     }
 
     pub async fn stop(self) {
@@ -117,7 +122,8 @@ impl Ground {
             options,
         };
         let nodes = cluster::internal_router(Arc::clone(&cluster), Arc::clone(&self.verifier));
-        serve(listener, nodes.merge(command_api::internal_router(parts.clone())));
+        let internal = nodes.merge(command_api::internal_router(parts.clone()));
+        serve(listener, layers::complete(internal, layers::Limits::default()));
         (cluster, command_api::router(parts), internal_url)
     }
 
@@ -138,8 +144,8 @@ impl Ground {
         (queries, routes)
     }
 
-    /// auth-api, which lets everybody try as often as they like.
-    fn accounts(&self) -> Router {
+    /// auth-api, which lets everybody try as often as they like; and where its internal listener is.
+    async fn accounts(&self) -> (Router, String) {
         let defaults = auth_api::Options::default();
         let free = |policy| Policy { free: 100_000, ..policy };
         let options = auth_api::Options {
@@ -160,11 +166,14 @@ impl Ground {
         let identity = Identity::new(options, ports).unwrap();
         tokio::spawn(identity.relay().run(self.cancel.clone()));
         tokio::spawn(identity.follower().run(self.cancel.clone()));
-        auth_api::router(identity)
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let internal_url = format!("http://{}", listener.local_addr().unwrap());
+        serve(listener, layers::complete(auth_api::internal_router(identity.clone()), layers::Limits::default()));
+        (auth_api::router(identity), internal_url)
     }
 
     /// The orchestrator, which commands at `command_api_url`.
-    async fn sagas(&self, command_api_url: String) -> Router {
+    async fn sagas(&self, command_api_url: &str) -> Router {
         let generations = read_model::sqlite::generations(&self.folder.join("timeline.sqlite")).await.unwrap();
         let (service, keyring) = (UserId::parse(orchestrator::SERVICE).unwrap(), Arc::clone(&self.keyring));
         let ports = orchestrator::Ports {
@@ -174,7 +183,7 @@ impl Ground {
             clock: Arc::clone(&self.clock),
             tokens: Arc::new(SignedHere { service, signer: Box::new(move || keyring.signer()) }),
         };
-        let orchestrator = Orchestrator::new(&command_api_url, ports).unwrap();
+        let orchestrator = Orchestrator::new(command_api_url, ports).unwrap();
         let routes = orchestrator::http::router(orchestrator.parts(Arc::clone(&self.verifier)));
         tokio::spawn(orchestrator.run(self.cancel.clone()));
         routes

@@ -114,7 +114,12 @@ impl World {
 
     /// One request.
     pub async fn ask(&self, method: &str, path: &str, body: Option<&str>, token: Option<&str>) -> Answer {
-        self.send(method, path, body, token, None).await
+        self.send(method, &self.url(path), body, token, None).await
+    }
+
+    /// One request to another listener.
+    pub async fn ask_at(&self, url: &str, method: &str, body: Option<&str>, token: Option<&str>) -> Answer {
+        self.send(method, url, body, token, None).await
     }
 
     /// Asks for a socket, to see how that is refused.
@@ -130,8 +135,8 @@ impl World {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    async fn send(&self, method: &str, path: &str, body: Option<&str>, token: Option<&str>, after: Option<&str>) -> Answer {
-        let mut request = self.http.request(method.parse().unwrap(), self.url(path));
+    async fn send(&self, method: &str, url: &str, body: Option<&str>, token: Option<&str>, after: Option<&str>) -> Answer {
+        let mut request = self.http.request(method.parse().unwrap(), url);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -160,9 +165,9 @@ impl World {
         self.command(owner, "PATCH", &format!("/chat/rooms/{id}/members/{moderator}"), &json!({"role": "moderator"})).await;
         let said = json!({"text": format!("{SECRET} @{other}")});
         let sent = self.command(member, "POST", &format!("/chat/rooms/{id}/messages"), &said).await;
-        let (path, read_after) = (format!("/chat/rooms/{id}"), sent.read_token.unwrap());
+        let (url, read_after) = (self.url(&format!("/chat/rooms/{id}")), sent.read_token.unwrap());
         until("the room is there", async || {
-            self.send("GET", &path, None, Some(&self.token(owner)), Some(&read_after)).await.status == 200
+            self.send("GET", &url, None, Some(&self.token(owner)), Some(&read_after)).await.status == 200
         })
         .await;
         Room { id }
