@@ -220,6 +220,30 @@ async fn of_who_left_for_good_no_more_than_the_id_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_muted_room_says_so_to_the_one_who_muted_it_and_counts_on() {
+    let world = World::new().await;
+    let room = RoomId::of_import("test", "room");
+    world.writer.write(room, created(Kind::Private, "room", &["bob"])).await;
+    let mute = |muted| user::Event::MuteChanged(user::MuteChanged { room_id: room, muted });
+    world.writer.write_user("bob", mute(true)).await;
+    let mentions = MessageFacts { mentions: vec![id("bob")], ..facts(1, "hello @bob") };
+    world.writer.write(room, Event::MessageSent(MessageSent { message: mentions })).await;
+    let after = format!("{}, {}", world.writer.read_token(room), world.writer.read_tokens_of_people());
+    let shown = async |user: &str| {
+        let (_, mine) = world.get(user, "/chat/rooms", &after).await;
+        let (_, one) = world.get(user, &format!("/chat/rooms/{room}"), &after).await;
+        let room = &mine["items"][0];
+        assert_eq!(room["muted"], one["muted"]);
+        (room["muted"].clone(), room["unread"].clone(), room["unreadMentions"].clone())
+    };
+    assert_eq!(shown("bob").await, (json!(true), json!(1), json!(1)));
+    assert_eq!(shown("ann").await.0, json!(false), "nobody else is told");
+    world.writer.write_user("bob", mute(false)).await;
+    let after = world.writer.read_tokens_of_people();
+    assert_eq!(world.get("bob", "/chat/rooms", &after).await.1["items"][0]["muted"], json!(false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_not_found() {
     let world = World::new().await;
     for nobody in ["me", "eve", "a%20b", "%E2%80%AE"] {
