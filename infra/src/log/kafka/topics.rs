@@ -1,6 +1,8 @@
 //! The topics: what each must be like, made so where it is missing, and held against that at every start.
 //!
 //! Nodes that start at once race in creating; Kafka lets one win, and the others find it there.
+//!
+//! Long because what a topic must be like, and how each of that is judged, is one list to read at once.
 
 use std::collections::BTreeMap;
 use std::fmt;
