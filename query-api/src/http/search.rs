@@ -6,14 +6,12 @@ use infra::http::openapi::Problems;
 use infra::http::{Authenticated, Json, Problem, Query, ReadAfter};
 use infra::search::{self, Key, Order, Rooms, clauses};
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use super::page::{forwards, invalid, key, limit};
-use super::stats::searching;
-use super::{Api, Fresh, behind, readable_room, unavailable};
+use super::stats::{reached, searching};
+use super::{Api, Fresh, readable_room, unavailable};
 use crate::cursor::Binding;
 use crate::dto::{Found, Page};
-use crate::progress::WAIT_MAX;
 use crate::searching::rooms_of;
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -78,11 +76,11 @@ pub(super) async fn search(
     let clauses = said.map(clauses).transpose().map_err(|error| invalid(format!("q: {error}")))?.unwrap_or_default();
     let binding = binding(&parameters);
     let after: Option<Position> = key(&binding, parameters.cursor.as_deref())?;
+    reached(searching, &tokens).await?;
     let rooms = match parameters.room {
         Some(room) => Rooms::Of([readable_room(&reading, room, &caller.user).await?.room].into()),
         None => rooms_of(&*reading.timeline, &caller.user).await.map_err(|fault| unavailable(&fault))?,
     };
-    searching.reached(&tokens, Instant::now() + WAIT_MAX).await.map_err(behind)?;
     let query = search::Query {
         order: if clauses.is_empty() || parameters.order == Ordering::Time { Order::Time } else { Order::Relevance },
         clauses,

@@ -2,15 +2,17 @@
 
 use domain::{RoomId, Timestamp};
 use infra::clock::Clock;
-use infra::http::Problem;
+use infra::http::{Problem, ReadToken};
 use infra::search::{Interval, Ranked, Ranking, Rooms, Span, TOP_MAX, Zone};
 use infra::tokens::Caller;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::page::invalid;
 use super::search::no_answer;
-use super::{Api, not_found, readable_room, unavailable};
+use super::{Api, behind, not_found, readable_room, unavailable};
 use crate::dto::{Counted, Counts};
+use crate::progress::WAIT_MAX;
 use crate::reading::Reading;
 use crate::searching::{Searching, rooms_of};
 
@@ -22,6 +24,11 @@ const TOP: u32 = 50;
 /// The index.
 pub(super) fn searching(api: &Api) -> Result<&Searching, Problem> {
     api.searching.as_ref().ok_or_else(|| not_found("search-off", "this system has no search index"))
+}
+
+/// Returns once the index shows what `tokens` stand for. Whoever asks for rooms afterwards asks for those that may be read then.
+pub(super) async fn reached(searching: &Searching, tokens: &[ReadToken]) -> Result<(), Problem> {
+    searching.reached(tokens, Instant::now() + WAIT_MAX).await.map_err(behind)
 }
 
 /// Whose numbers: members see their rooms, and any room by its id that they may read; administrators see all.
@@ -102,6 +109,7 @@ pub(super) async fn ranked(
     api: &Api,
     reading: &Reading,
     caller: &Caller,
+    tokens: &[ReadToken],
     ranking: Ranking,
     asked: Asked,
 ) -> Result<Counts, Problem> {
@@ -111,6 +119,7 @@ pub(super) async fn ranked(
         limit @ 1..=TOP_MAX => limit,
         _ => return Err(invalid(format!("top is 1 to {TOP_MAX}"))),
     };
+    reached(searching, tokens).await?;
     let rooms = rooms(reading, caller, asked.room).await?;
     let Ranked { items, error_max } =
         searching.index.top(ranking, &rooms, span, limit).await.map_err(|fault| no_answer(&fault))?;

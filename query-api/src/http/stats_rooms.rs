@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use infra::http::openapi::Problems;
-use infra::http::{Authenticated, Json, Problem, Query};
+use infra::http::{Authenticated, Json, Problem, Query, ReadAfter};
 use infra::search::Ranking;
 
 use super::stats::{Asked, ranked};
@@ -19,7 +19,8 @@ pub(super) async fn stats_rooms(
     Authenticated(caller): Authenticated,
     State(api): State<Api>,
     Fresh(reading): Fresh,
+    ReadAfter(tokens): ReadAfter,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Counts>, Problem> {
-    ranked(&api, &reading, &caller, Ranking::Rooms, asked).await.map(Json)
+    ranked(&api, &reading, &caller, &tokens, Ranking::Rooms, asked).await.map(Json)
 }

@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{RoomId, Timestamp};
 use infra::http::openapi::Problems;
-use infra::http::{Authenticated, Json, Problem, Query};
+use infra::http::{Authenticated, Json, Problem, Query, ReadAfter};
 use infra::search::{Measure, bucket_of, edges, words};
 use serde::{Deserialize, Serialize};
 
 use super::page::invalid;
 use super::search::no_answer;
-use super::stats::{Width, rooms, searching, span, zone};
+use super::stats::{Width, reached, rooms, searching, span, zone};
 use super::{Api, Fresh};
 use crate::dto::{Bucket, Series};
 
@@ -62,6 +62,7 @@ pub(super) async fn stats_series(
     Authenticated(caller): Authenticated,
     State(api): State<Api>,
     Fresh(reading): Fresh,
+    ReadAfter(tokens): ReadAfter,
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Series>, Problem> {
     let searching = searching(&api)?;
@@ -71,6 +72,7 @@ pub(super) async fn stats_series(
     }
     let (span, zone) = (span(&*api.clock, parameters.from, parameters.to)?, zone(parameters.time_zone.as_deref())?);
     let edges = edges(span, parameters.interval.into(), zone).map_err(|error| invalid(error.to_string()))?;
+    reached(searching, &tokens).await?;
     let rooms = rooms(&reading, &caller, parameters.room).await?;
     let counts = searching.index.series(&measure, &rooms, &edges).await.map_err(|fault| no_answer(&fault))?;
     let bucket = |(at, count): (&Timestamp, u64)| Bucket { at: bucket_of(*at, parameters.interval.into(), zone), count };
