@@ -77,7 +77,7 @@ function start(me) {
   const renewal = new Renewal(api.renew, ended);
   session = { me, names, list, live, outbox, renewal, unfollowed: new Set(), open: null };
   session.open = new OpenRoom({ me: me.userId, names, live, outbox, list, closed: () => goTo(null) });
-  session.people = new People(names, live, { changed: () => list.draw(), open: goTo });
+  session.people = new People(me.userId, names, live, { changed: () => list.draw(), open: goTo });
   list.presenceOf = (userId) => session?.people.of(userId) ?? null;
   const looksAt = (room) => !document.hidden && document.hasFocus() && session.open.wanted === room;
   session.alerts = new Alerts(me.userId, names, list, { looksAt, open: goTo });

@@ -8,7 +8,8 @@ import { attempt, confirm } from './notices.js';
 
 export class People {
   /** `handlers`: `changed()` when somebody's presence changed, `open(room)` for the direct room with a friend. */
-  constructor(names, live, handlers) {
+  constructor(me, names, live, handlers) {
+    this.me = me;
     this.names = names;
     this.live = live;
     this.handlers = handlers;
@@ -66,7 +67,7 @@ export class People {
   }
 
   async #load() {
-    const [friends, blocks, me] = await Promise.all([attempt(() => api.friends()), attempt(() => api.blocks()), attempt(() => api.person('me'))]);
+    const [friends, blocks, me] = await Promise.all([attempt(() => api.friends()), attempt(() => api.blocks()), attempt(() => api.person(this.me))]);
     if (this.listeners.signal.aborted || !friends || !blocks) return;
     this.friends = friends.items;
     this.blocks = blocks.items;

@@ -1,6 +1,6 @@
 //! Friends, presence, direct rooms and blocks.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use e2e::browser::Window;
 
 use super::{say, sees};
@@ -9,6 +9,8 @@ use super::{say, sees};
 pub(super) async fn they_become_friends_and_one_blocks_the_other(ann: &Window, bob: &Window) -> Result<()> {
     let friend = |id: &str, friendship: &str| format!("[data-testid=friend][data-user='{id}'][data-friendship={friendship}]");
     ann.click("#people-button").await?;
+    ann.shown("#friends-empty").await?;
+    ensure!(ann.texts("[data-testid=toast]").await?.is_empty(), "the list is asked for without a problem");
     ann.enter("#befriend-id", "밥").await?;
     ann.click("#befriend-button").await?;
     ann.shown(&friend("밥", "outgoing")).await?;
