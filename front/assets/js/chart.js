@@ -9,7 +9,7 @@ const FORMATS = {
   minute: { hour: '2-digit', minute: '2-digit' },
   hour: { month: 'short', day: 'numeric', hour: '2-digit' },
   day: { month: 'short', day: 'numeric' },
-  week: { year: '2-digit', month: 'short', day: 'numeric' },
+  week: { year: 'numeric', month: 'short', day: 'numeric' },
   month: { year: 'numeric', month: 'short' },
 };
 
