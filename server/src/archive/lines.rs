@@ -147,6 +147,9 @@ pub fn read_lines(bytes: impl Read, name: &str) -> Result<(Vec<Line>, Vec<Refuse
     Ok((lines, refused))
 }
 
+/// What a line may hold.
+const FIELDS: [&str; 6] = ["room", "user", "at", "text", "event", "to"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -170,7 +173,8 @@ fn parse(raw: &[u8], number: u64) -> Result<Line, String> {
     // What serde says may quote the text, which may be anybody's; its place is enough to find it.
     let place = |error: serde_path_to_error::Error<serde_json::Error>| {
         let (path, error) = (error.path().to_string(), error.inner());
-        let field = if path == "." { String::new() } else { format!("the field {path:?}, ") };
+        // A name that is none of ours may be anything, of any length.
+        let field = FIELDS.iter().find(|field| path == **field).map(|field| format!("the field {field}, ")).unwrap_or_default();
         let kind = match error.classify() {
             Category::Data => "a value of another kind, or one too many or missing",
             Category::Syntax | Category::Eof | Category::Io => "no JSON",
@@ -225,7 +229,7 @@ mod tests {
         assert_eq!(lines[1].what, What::Renamed("Bo2".to_owned()));
         let named: Vec<_> = refused.iter().map(|bad| (bad.line.rsplit(':').next().unwrap(), bad.reason.as_str())).collect();
         assert_eq!(named[0], ("4", "the text: it contains the control character U+0000"));
-        assert!(named[1].0 == "5" && named[1].1.contains("the field \"at\""), "{named:?}");
+        assert!(named[1].0 == "5" && named[1].1.contains("the field at, "), "{named:?}");
         assert!(named[2].0 == "6" && named[2].1.starts_with("a line has either"), "{named:?}");
     }
 
