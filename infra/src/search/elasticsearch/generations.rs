@@ -30,6 +30,9 @@ pub(super) async fn take_over(client: &Client, layout: &Layout) -> Result<bool, 
     if live(client, layout).await?.is_none_or(|live| live >= layout.making) || !has_come_as_far(client, layout).await? {
         return Ok(false);
     }
+    // What is written is to be found from the first query on: an index that nobody reads shows it by and by.
+    let own = format!("{},{}", layout.own_chats(), layout.own_people());
+    client.must(Method::Post, &format!("/{own}/_refresh?ignore_unavailable=true"), None).await?;
     let korean = has_korean(client).await?;
     for (name, template) in templates(client, layout).await? {
         if layout.making_of(&name).is_some_and(|making| making != layout.making) {
