@@ -8,7 +8,7 @@
 //!
 //! # How to add an event to the index
 //!
-//! 1. Add its arm to [`project`]: the documents that it makes, whole.
+//! 1. Add its arm to [`project()`]: the documents that it makes, whole.
 //! 2. Where they have a new field, add it to `infra::search::Document` and to both adapters.
 
 mod follow;
