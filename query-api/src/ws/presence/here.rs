@@ -4,7 +4,7 @@
 //! * nothing is said of anybody before it was read whether they hide;
 //! * who sees whom is read from the read model, and narrowed at once when an event says so: never widened by anything else;
 //! * it is read no earlier than the read model has every event about it that was seen when they came, or while they are here;
-//! * whoever is here has at least one socket, so that memory is bounded by sockets, and [`FRIENDS_MAX`] for each person.
+//! * whoever is here has at least one socket, so that memory is bounded by sockets, and `FRIENDS_MAX` for each person.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
