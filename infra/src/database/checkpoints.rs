@@ -2,14 +2,32 @@
 
 use domain::acceptance::Cursor;
 
-use super::{Fault, Transaction, values};
-use crate::log::TopicPartition;
+use super::{Fault, Row, Transaction, broken, values};
+use crate::log::{Topic, TopicPartition};
 use crate::read_model::Checkpoint;
 
 /// Where the reader stands in `of`; the beginning where it never was.
 pub(crate) async fn read(tx: &mut dyn Transaction, of: TopicPartition) -> Result<Checkpoint, Fault> {
     const SELECT: &str = "SELECT next_offset, epoch, sequence FROM checkpoints WHERE topic = $1 AND partition = $2";
-    let Some(row) = tx.row(SELECT, values![of.topic.base_name(), of.partition]).await? else { return Ok(Checkpoint::default()) };
+    let row = tx.row(SELECT, values![of.topic.base_name(), of.partition]).await?;
+    row.map_or_else(|| Ok(Checkpoint::default()), |row| position(&row))
+}
+
+/// Where the reader stands everywhere; nothing of a topic that a later version added.
+pub(crate) async fn all(tx: &mut dyn Transaction) -> Result<Vec<(TopicPartition, Checkpoint)>, Fault> {
+    const SELECT: &str = "SELECT topic, partition, next_offset, epoch, sequence FROM checkpoints ORDER BY topic, partition";
+    let mut found = Vec::new();
+    for row in tx.rows(SELECT, values![]).await? {
+        let name = row.must_text("topic")?;
+        let partition = u32::try_from(row.must_count("partition")?).map_err(|error| broken("partition", error))?;
+        let topic = Topic::ALL.into_iter().find(|topic| topic.base_name() == name);
+        let position = position(&row)?;
+        found.extend(topic.map(|topic| (TopicPartition { topic, partition }, position)));
+    }
+    Ok(found)
+}
+
+fn position(row: &Row) -> Result<Checkpoint, Fault> {
     let cursor = Cursor { epoch: row.must_count("epoch")?, sequence: row.must_count("sequence")? };
     Ok(Checkpoint { next_offset: row.must_count("next_offset")?, cursor })
 }

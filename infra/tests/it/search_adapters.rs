@@ -30,6 +30,16 @@ mod on_sqlite {
     crate::search_contract::contract!(Sqlite);
 
     #[tokio::test]
+    async fn the_file_is_readable_by_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let Some(adapter) = Sqlite::fresh().await else { return };
+        drop(adapter.open().await);
+        let file = std::fs::metadata(adapter.folder.path().join("search.sqlite")).unwrap();
+        assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
     async fn judged_queries() {
         let adapter = Sqlite::fresh().await.unwrap();
         crate::search_judged::judge(adapter.open().await).await;

@@ -13,7 +13,6 @@ use sqlx::{Row, Sqlite};
 use uuid::Uuid;
 
 pub use generations::generations;
-pub(crate) use write::checkpoint as move_checkpoint;
 
 use super::columns::Columns;
 use super::reads::{Argument, Query, Reader};

@@ -12,7 +12,7 @@ use crate::read_model::columns::{folded, friendship_name, kind_name, mentions_co
 use crate::read_model::{Changes, Checkpoint, Fault};
 
 /// Moves the checkpoint from `expected` to `next`. Comes first in the transaction, so that a loser loses at once.
-pub(crate) async fn checkpoint(
+pub(super) async fn checkpoint(
     connection: &mut SqliteConnection,
     partition: TopicPartition,
     expected: Checkpoint,
