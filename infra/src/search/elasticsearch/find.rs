@@ -20,8 +20,9 @@ const TIE_BREAKER: f64 = 0.3;
 /// Around what fits, in the answer: private characters, of which a text may hold some; then nothing is marked but by our own terms.
 const MARKS: [char; 2] = ['\u{f8f0}', '\u{f8f1}'];
 
-pub(super) async fn refresh(client: &Client, layout: &Layout) -> Result<(), Fault> {
-    let indices = format!("{},{}", layout.live_chats(), layout.live_people());
+/// Makes findable what these indices hold, those of them that are there.
+pub(super) async fn refresh(client: &Client, chats: &str, people: &str) -> Result<(), Fault> {
+    let indices = format!("{chats},{people}");
     client.must(Method::Post, &format!("/{indices}/_refresh?ignore_unavailable=true"), None).await?;
     Ok(())
 }

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::layout::{KINDS, Layout, Making};
-use super::{checkpoints, layout};
+use super::{checkpoints, find, layout};
 use crate::elasticsearch::{Client, Method};
 use crate::search::Fault;
 
@@ -31,8 +31,7 @@ pub(super) async fn take_over(client: &Client, layout: &Layout) -> Result<bool, 
         return Ok(false);
     }
     // What is written is to be found from the first query on: an index that nobody reads shows it by and by.
-    let own = format!("{},{}", layout.own_chats(), layout.own_people());
-    client.must(Method::Post, &format!("/{own}/_refresh?ignore_unavailable=true"), None).await?;
+    find::refresh(client, &layout.own_chats(), &layout.own_people()).await?;
     let korean = has_korean(client).await?;
     for (name, template) in templates(client, layout).await? {
         if layout.making_of(&name).is_some_and(|making| making != layout.making) {

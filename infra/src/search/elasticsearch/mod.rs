@@ -141,7 +141,7 @@ impl Search for Index {
     }
 
     async fn refresh(&self) -> Result<(), Fault> {
-        find::refresh(&self.client, &self.layout).await
+        find::refresh(&self.client, &self.layout.live_chats(), &self.layout.live_people()).await
     }
 
     async fn find(&self, query: &Query) -> Result<Page<Hit>, Fault> {
