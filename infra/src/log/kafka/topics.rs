@@ -13,7 +13,7 @@ use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataPartition};
 use tokio::time::Instant;
 
 use super::client::{Context, end_elsewhere, unavailable};
@@ -291,9 +291,9 @@ impl Admin {
                 continue;
             };
             findings.push(self.judge_count(topic, partitions));
-            let replicas = self.replicas_in(&metadata, topic);
+            let replicas = self.fewest(&metadata, topic, |partition| partition.replicas().len());
             findings.push(self.judge_replicas(name, replicas, self.replicas_wanted(&metadata)));
-            findings.push(judge_in_sync(name, self.in_sync_in(&metadata, topic), replicas));
+            findings.push(judge_in_sync(name, self.fewest(&metadata, topic, |partition| partition.isr().len()), replicas));
             findings.extend(wanted(topic, replicas).into_iter().map(|wanted| judge(name, wanted, config)));
         }
         Ok(findings)
@@ -339,18 +339,10 @@ impl Admin {
         }
     }
 
-    /// The replicas of the partition that has the fewest.
-    fn replicas_in(&self, metadata: &Metadata, topic: Topic) -> usize {
+    /// `count` of the partition that has the fewest.
+    fn fewest(&self, metadata: &Metadata, topic: Topic, count: impl Fn(&MetadataPartition) -> usize) -> usize {
         let found = metadata.topics().iter().find(|found| found.name() == self.topics.name(topic));
-        let replicas = found.and_then(|found| found.partitions().iter().map(|one| one.replicas().len()).min());
-        replicas.unwrap_or_default()
-    }
-
-    /// The replicas that are up to date, of the partition that has the fewest of them.
-    fn in_sync_in(&self, metadata: &Metadata, topic: Topic) -> usize {
-        let found = metadata.topics().iter().find(|found| found.name() == self.topics.name(topic));
-        let in_sync = found.and_then(|found| found.partitions().iter().map(|one| one.isr().len()).min());
-        in_sync.unwrap_or_default()
+        found.and_then(|found| found.partitions().iter().map(count).min()).unwrap_or_default()
     }
 }
 
