@@ -20,6 +20,7 @@
 //! 2. Add its arm to `timeline::project`: a pure function from the event to rows, each with the stream version that made it.
 //! 3. Give it a case in the tests at the foot of `timeline.rs`; the contract suite replays everything twice.
 
+mod followers;
 pub mod http;
 mod models;
 pub mod operations;

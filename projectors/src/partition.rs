@@ -3,19 +3,18 @@
 //! Invariant: what is applied is exactly the effective history, in order, and the checkpoint passes a record only in the
 //! transaction of its rows, or after the record was parked.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use infra::log::{Assignment, Log, Offset, StoredRecord, TopicPartition};
+use infra::log::{Assignment, Log, StoredRecord, TopicPartition};
 use infra::read_model::generations::{ControlWatch, Generation};
 use infra::read_model::{self, Changes, Checkpoint, Timeline};
 use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use crate::models::Models;
-use crate::parked::{Model, Parking};
+use crate::parked::{Ahead, Model, Parking};
 use crate::reading::{self, Content, Item, batches, event_partition, last_event_at, pause, rest};
 use crate::{Fault, Options, reads, timeline};
 
@@ -82,14 +81,13 @@ struct Follower<'a> {
     timeline: Arc<dyn Timeline>,
     /// Failures since the last batch that was applied.
     failures: u32,
-    /// What was parked beyond the checkpoint, so that a retry of the batch does not park it again.
-    parked: BTreeSet<Offset>,
+    parked: Ahead,
 }
 
 impl<'a> Follower<'a> {
     async fn open(shared: &'a Shared, feed: Feed, failures: u32) -> Result<Self, Fault> {
         let timeline = shared.models.get(feed.generation).await?;
-        Ok(Self { shared, feed, partition: feed.partition, timeline, failures, parked: BTreeSet::new() })
+        Ok(Self { shared, feed, partition: feed.partition, timeline, failures, parked: Ahead::of(Model::Timeline, feed) })
     }
 
     /// Reads from the checkpoint on, until told to stop or something fails.
@@ -152,10 +150,10 @@ impl<'a> Follower<'a> {
         let began = Instant::now();
         let count = records.len();
         let items = self.understood(at, records);
-        self.park_undecodable(&items).await?;
+        self.parked.park_undecodable(&self.shared.parking, &items).await?;
         let at = self.apply(at, &items).await?;
         self.failures = 0;
-        self.parked = self.parked.split_off(&at.next_offset);
+        self.parked.passed(at.next_offset);
         self.show(at, last_event_at(&items));
         // Lag tools show what people wait for: the live generation.
         if let Some(partition) = event_partition(self.partition).filter(|_| self.live()) {
@@ -178,15 +176,6 @@ impl<'a> Follower<'a> {
         reading::understood(at, records, self.partition.topic, reader)
     }
 
-    async fn park_undecodable(&mut self, items: &[Item]) -> Result<(), Fault> {
-        for item in items {
-            if let Content::Undecodable(error) = &item.content {
-                self.park(item, error, "undecodable").await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the rows of `items`. Where the database refuses them, halves them until the culprit stands alone, and parks it.
     async fn apply(&mut self, mut at: Checkpoint, items: &[Item]) -> Result<Checkpoint, Fault> {
         let timeline = Arc::clone(&self.timeline);
@@ -196,7 +185,7 @@ impl<'a> Follower<'a> {
             match timeline.apply(&changes(part), self.partition, at, last.after).await {
                 Ok(()) => at = last.after,
                 Err(read_model::Fault::Rejected(error)) if part.len() == 1 => {
-                    self.park(last, &error, "rejected").await?;
+                    self.parked.park(&self.shared.parking, last, &error, "rejected").await?;
                     timeline.apply(&Changes::default(), self.partition, at, last.after).await?;
                     at = last.after;
                 }
@@ -208,18 +197,6 @@ impl<'a> Follower<'a> {
             }
         }
         Ok(at)
-    }
-
-    async fn park(&mut self, item: &Item, error: &str, cause: &'static str) -> Result<(), Fault> {
-        let offset = item.stored.offset;
-        if self.parked.contains(&offset) {
-            return Ok(());
-        }
-        self.shared.parking.park(Model::Timeline, self.feed, item, error).await?;
-        self.parked.insert(offset);
-        counter!("sarangbang_events_parked_total", "projection" => "timeline", "cause" => cause).increment(1);
-        error!(partition = %self.partition, offset, cause, error, "an event cannot be applied and was parked");
-        Ok(())
     }
 
     fn show(&self, at: Checkpoint, event_at: Option<domain::Timestamp>) {

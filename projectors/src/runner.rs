@@ -1,6 +1,6 @@
 //! Starts and stops the followers as the assignment and the generations change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::Timestamp;
@@ -9,11 +9,11 @@ use infra::clock::{Clock, SystemClock};
 use infra::log::{Log, Topic, TopicPartition};
 use infra::read_model::generations::{ControlWatch, Generation, Generations};
 use metrics::gauge;
-use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use crate::followers::Followers;
 use crate::models::Models;
 use crate::operations::Operations;
 use crate::parked::Parking;
@@ -66,7 +66,14 @@ impl Projectors {
 async fn supervise(shared: &Arc<Shared>, stop: &CancellationToken) {
     let mut hint = shared.assignment.watch();
     let mut decided = shared.control.subscribe();
-    let mut followers = Followers { shared: Arc::clone(shared), tasks: JoinSet::new(), running: HashMap::new() };
+    let status = &shared.options.status;
+    let mut followers = Followers::new("projecting", status.clone());
+    let given_up = |feed: Feed| {
+        if status.is_live(feed.generation) {
+            // Its lag is for the node to tell that follows it now; the last value here would stand for ever.
+            set_lag(feed.partition, 0, 0);
+        }
+    };
     let mut tick = tokio::time::interval(shared.options.lag_interval);
     loop {
         tokio::select! {
@@ -75,16 +82,14 @@ async fn supervise(shared: &Arc<Shared>, stop: &CancellationToken) {
             Ok(()) = decided.changed() => {}
             // The first tick comes at once; the later ones bring back what ended by itself, but not in a hot loop.
             _ = tick.tick() => {}
-            Some(ended) = followers.tasks.join_next_with_id() => {
-                followers.ended(&ended);
-                continue;
-            }
+            Some(()) = followers.one_ended() => continue,
         }
         let assigned = hint.borrow_and_update().clone();
         let control = decided.borrow_and_update().control.clone();
-        followers.reconcile(&wanted(&assigned, &control.fed(), &*shared.log));
+        let wanted = wanted(&assigned, &control.fed(), &*shared.log);
+        followers.reconcile(&wanted, |feed, stop| follow(Arc::clone(shared), feed, stop), given_up);
         shared.models.keep(&control.kept()).await;
-        shared.options.status.set_live(control.live);
+        status.set_live(control.live);
     }
     followers.stop().await;
 }
@@ -98,59 +103,6 @@ fn wanted(assigned: &BTreeSet<PartitionId>, fed: &BTreeSet<Generation>, log: &dy
         .map(|partition| TopicPartition { topic: Topic::Reads, partition });
     let partitions = assigned.iter().map(|partition| TopicPartition::from(*partition)).chain(reads);
     partitions.flat_map(|partition| fed.iter().map(move |generation| Feed { generation: *generation, partition })).collect()
-}
-
-struct Followers {
-    shared: Arc<Shared>,
-    tasks: JoinSet<()>,
-    running: HashMap<Feed, (Id, CancellationToken)>,
-}
-
-impl Followers {
-    fn reconcile(&mut self, wanted: &BTreeSet<Feed>) {
-        let status = &self.shared.options.status;
-        self.running.retain(|feed, (_, stop)| {
-            let keep = wanted.contains(feed);
-            if !keep {
-                stop.cancel();
-                status.forget(*feed);
-                if status.is_live(feed.generation) {
-                    // Its lag is for the node to tell that follows it now; the last value here would stand for ever.
-                    set_lag(feed.partition, 0, 0);
-                }
-                info!(partition = %feed.partition, generation = %feed.generation, "no longer projecting");
-            }
-            keep
-        });
-        for feed in wanted {
-            if !self.running.contains_key(feed) {
-                status.change(*feed, |progress| *progress = Progress::default());
-                let stop = CancellationToken::new();
-                let task = self.tasks.spawn(follow(Arc::clone(&self.shared), *feed, stop.clone()));
-                self.running.insert(*feed, (task.id(), stop));
-                info!(partition = %feed.partition, generation = %feed.generation, "projecting");
-            }
-        }
-    }
-
-    fn ended(&mut self, ended: &Result<(Id, ()), tokio::task::JoinError>) {
-        let id = match ended {
-            Ok((id, ())) => *id,
-            Err(fault) => {
-                error!(%fault, "a projector ended abnormally; it is started again");
-                fault.id()
-            }
-        };
-        self.running.retain(|_, (running, _)| *running != id);
-    }
-
-    /// Lets each follower finish its batch.
-    async fn stop(&mut self) {
-        self.running.values().for_each(|(_, stop)| stop.cancel());
-        while let Some(ended) = self.tasks.join_next_with_id().await {
-            self.ended(&ended);
-        }
-    }
 }
 
 /// Compares the checkpoints with the log's ends, again and again.

@@ -2,24 +2,24 @@
 //!
 //! Invariant: the checkpoint passes a record only after its document is durable, or after the record was parked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Timestamp;
 use infra::clock::{Clock as _, SystemClock};
-use infra::log::{Assignment, Log, Offset, StoredRecord, TopicPartition};
+use infra::log::{Assignment, Log, StoredRecord, TopicPartition};
 use infra::read_model::Checkpoint;
 use infra::read_model::generations::Generation;
 use infra::search::{self, Document, Search};
 use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use super::{Options, SEARCH, project};
 use crate::Fault;
-use crate::parked::{Model, Parking};
+use crate::parked::{Ahead, Model, Parking};
 use crate::partition::Feed;
 use crate::reading::{self, Content, Item, batches, event_partition, last_event_at, pause, rest};
 
@@ -39,7 +39,8 @@ pub(super) const fn feed(partition: TopicPartition) -> Feed {
 
 /// Follows until `stop`; what fails is tried again, after a pause. A batch that was begun is finished.
 pub(super) async fn follow(shared: Arc<Shared>, partition: TopicPartition, stop: CancellationToken) {
-    let mut follower = Follower { shared: &shared, partition, failures: 0, parked: BTreeSet::new() };
+    let parked = Ahead::of(Model::Search, feed(partition));
+    let mut follower = Follower { shared: &shared, partition, failures: 0, parked };
     while let Err(fault) = follower.run(&stop).await {
         follower.failures = follower.failures.saturating_add(1);
         follower.tell(&fault);
@@ -54,8 +55,7 @@ struct Follower<'a> {
     partition: TopicPartition,
     /// Failures since the last batch that was written.
     failures: u32,
-    /// What was parked beyond the checkpoint, so that a retry of the batch does not park it again.
-    parked: BTreeSet<Offset>,
+    parked: Ahead,
 }
 
 impl Follower<'_> {
@@ -85,25 +85,21 @@ impl Follower<'_> {
     async fn batch(&mut self, at: Checkpoint, records: Vec<StoredRecord>) -> Result<Checkpoint, Fault> {
         let began = Instant::now();
         let items = reading::understood(at, records, self.partition.topic, SEARCH);
-        for item in &items {
-            if let Content::Undecodable(error) = &item.content {
-                self.park(item, error, "undecodable").await?;
-            }
-        }
+        self.parked.park_undecodable(&self.shared.parking, &items).await?;
         // What would be taken away again is not written, as in a rebuild of years.
         let oldest = self.shared.options.retention.map(|retention| oldest(retention, SystemClock.now()));
         let (documents, origins) = documents(&items, oldest);
         if !documents.is_empty() {
             for refused in self.shared.search.write(&documents).await? {
                 if let Some(item) = origins.get(refused.index) {
-                    self.park(item, &refused.reason, "rejected").await?;
+                    self.parked.park(&self.shared.parking, item, &refused.reason, "rejected").await?;
                 }
             }
         }
         let next = items.last().map_or(at, |last| last.after);
         self.shared.search.advance(self.partition, at, next).await?;
         self.failures = 0;
-        self.parked = self.parked.split_off(&next.next_offset);
+        self.parked.passed(next.next_offset);
         self.show(next, last_event_at(&items));
         if let Some(partition) = event_partition(self.partition) {
             self.shared.assignment.commit(partition, next.next_offset);
@@ -111,18 +107,6 @@ impl Follower<'_> {
         histogram!("sarangbang_search_batch_seconds").record(began.elapsed());
         counter!("sarangbang_search_documents_total").increment(u64::try_from(documents.len()).unwrap_or(u64::MAX));
         Ok(next)
-    }
-
-    async fn park(&mut self, item: &Item, error: &str, cause: &'static str) -> Result<(), Fault> {
-        let offset = item.stored.offset;
-        if self.parked.contains(&offset) {
-            return Ok(());
-        }
-        self.shared.parking.park(Model::Search, feed(self.partition), item, error).await?;
-        self.parked.insert(offset);
-        counter!("sarangbang_events_parked_total", "projection" => SEARCH, "cause" => cause).increment(1);
-        error!(partition = %self.partition, offset, cause, error, "an event cannot be indexed and was parked");
-        Ok(())
     }
 
     fn show(&self, at: Checkpoint, event_at: Option<Timestamp>) {

@@ -1,7 +1,6 @@
 //! Starts and stops the followers of the index as the assignment changes.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,15 +10,15 @@ use infra::log::{Assignment, Log, Offset, Topic, TopicPartition};
 use infra::read_model::generations::Generation;
 use infra::search::Search;
 use tokio::sync::watch;
-use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::Options;
 use super::follow::{Shared, feed, follow, oldest, show_lag};
+use crate::Fault;
+use crate::followers::Followers;
 use crate::parked::Parking;
-use crate::{Fault, Progress};
 
 /// The search projector of one node.
 pub struct Indexer {
@@ -76,8 +75,7 @@ impl Assignment for Everything {
 
 async fn supervise(shared: &Arc<Shared>, stop: &CancellationToken) {
     let mut hint = shared.assignment.watch();
-    let mut tasks = JoinSet::new();
-    let mut running: HashMap<TopicPartition, (Id, CancellationToken)> = HashMap::new();
+    let mut followers = Followers::new("indexing", shared.options.status.clone());
     let mut tick = tokio::time::interval(shared.options.lag_interval);
     loop {
         tokio::select! {
@@ -85,46 +83,16 @@ async fn supervise(shared: &Arc<Shared>, stop: &CancellationToken) {
             Ok(()) = hint.changed() => {}
             // The first tick comes at once; the later ones bring back what ended by itself, but not in a hot loop.
             _ = tick.tick() => {}
-            Some(ended) = tasks.join_next_with_id() => {
-                ended_one(&mut running, &ended);
-                continue;
-            }
+            Some(()) = followers.one_ended() => continue,
         }
-        let wanted: BTreeSet<TopicPartition> = hint.borrow_and_update().iter().map(|id| TopicPartition::from(*id)).collect();
-        running.retain(|partition, (_, stop)| {
-            let keep = wanted.contains(partition);
-            if !keep {
-                stop.cancel();
-                shared.options.status.forget(feed(*partition));
-                show_lag(*partition, 0);
-                info!(%partition, "no longer indexing");
-            }
-            keep
-        });
-        for partition in wanted {
-            if let Entry::Vacant(place) = running.entry(partition) {
-                shared.options.status.change(feed(partition), |progress| *progress = Progress::default());
-                let stop = CancellationToken::new();
-                let task = tasks.spawn(follow(Arc::clone(shared), partition, stop.clone()));
-                place.insert((task.id(), stop));
-            }
-        }
+        let wanted = hint.borrow_and_update().iter().map(|id| feed(TopicPartition::from(*id))).collect();
+        followers.reconcile(
+            &wanted,
+            |feed, stop| follow(Arc::clone(shared), feed.partition, stop),
+            |feed| show_lag(feed.partition, 0),
+        );
     }
-    running.values().for_each(|(_, stop)| stop.cancel());
-    while let Some(ended) = tasks.join_next_with_id().await {
-        ended_one(&mut running, &ended);
-    }
-}
-
-fn ended_one(running: &mut HashMap<TopicPartition, (Id, CancellationToken)>, ended: &Result<(Id, ()), tokio::task::JoinError>) {
-    let id = match ended {
-        Ok((id, ())) => *id,
-        Err(fault) => {
-            error!(%fault, "an indexer ended abnormally; it is started again");
-            fault.id()
-        }
-    };
-    running.retain(|_, (known, _)| *known != id);
+    followers.stop().await;
 }
 
 /// Compares the checkpoints with the log's ends, again and again.
