@@ -28,16 +28,25 @@ impl Models {
     /// # Errors
     /// [`Fault::Unavailable`]; also for one that was given up, which opening would make anew.
     pub(crate) async fn get(&self, generation: Generation) -> Result<Arc<dyn Timeline>, Fault> {
+        let kept = self.find(generation).await?;
+        kept.ok_or_else(|| Fault::Unavailable(format!("generation {generation} was given up")))
+    }
+
+    /// The tables of `generation`, if this node knows it to be kept: it may have been given up, or not have been heard of yet.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`].
+    pub(crate) async fn find(&self, generation: Generation) -> Result<Option<Arc<dyn Timeline>>, Fault> {
         let mut opened = self.opened.lock().await;
         if !self.control.get().control.kept().contains(&generation) {
-            return Err(Fault::Unavailable(format!("generation {generation} was given up")));
+            return Ok(None);
         }
         if let Some(timeline) = opened.get(&generation) {
-            return Ok(Arc::clone(timeline));
+            return Ok(Some(Arc::clone(timeline)));
         }
         let timeline = self.generations.open(generation).await?;
         opened.insert(generation, Arc::clone(&timeline));
-        Ok(timeline)
+        Ok(Some(timeline))
     }
 
     /// Closes all others, as soon as nobody uses them.

@@ -108,11 +108,10 @@ impl Operations {
     }
 
     async fn progress(&self, generation: Generation) -> Result<Progress, Error> {
-        let checkpoints = match self.shared.models.get(generation).await {
-            Ok(timeline) => timeline.checkpoints().await?,
+        let checkpoints = match self.shared.models.find(generation).await? {
+            Some(timeline) => timeline.checkpoints().await?,
             // This node has not heard of it yet.
-            Err(_) if !self.shared.control.get().control.kept().contains(&generation) => Vec::new(),
-            Err(fault) => return Err(fault.into()),
+            None => Vec::new(),
         };
         let mut progress = Progress { generation, records_done: 0, records_total: 0, records_left: 0 };
         for partition in rebuild::all_partitions(&*self.shared.log) {
